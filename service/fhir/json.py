@@ -1,0 +1,245 @@
+"""JSON as FHIR needs it: decimals keep their digits (`1.50`), nothing is lost silently, every problem has a place.
+
+https://hl7.org/fhir/R4/json.html, https://www.rfc-editor.org/rfc/rfc8259
+"""
+
+import bisect
+import json as _json
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from service.issues import Issue, issue
+
+MAX_DEPTH = 100
+MAX_BYTES = 50_000_000
+
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_TOKEN = re.compile(r'[ \t\r\n]*(?:("(?:[^"\\]|\\.)*")|([{}\[\],:])|([^ \t\r\n{}\[\],:"]+))', re.DOTALL)
+_LONE_SURROGATE = re.compile(
+    rb"(?<!\\)(?:\\\\)*((?P<pair>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+_BRACKETS_ONLY = bytes(set(range(256)) - set(b"[]{}"))
+_POSITION = re.compile(r" ?\(byte (\d+)\)")
+
+
+class JsonError(ValueError):
+    """Text that cannot be read as JSON; `issue` says where and what to do."""
+
+    def __init__(self, found: Issue) -> None:
+        super().__init__(found.text())
+        self.issue = found
+
+
+def parse(text: bytes | str, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> Any:
+    """The value of `text`: dict, list, str, int, bool, None, and `Decimal` for every number with a point or exponent.
+
+    Refused with `JsonError`: no JSON, NaN and Infinity, duplicate keys, lone surrogates, text that is not UTF-8,
+    deeper than `max_depth` levels, longer than `max_bytes`.
+    """
+    try:
+        data = text.encode() if isinstance(text, str) else text
+    except UnicodeEncodeError as error:
+        raise JsonError(issue("json.surrogate", value=f"\\u{ord(error.object[error.start]):04x}")) from None
+    if len(data) > max_bytes:
+        raise JsonError(issue("json.too-long", size=len(data), most=max_bytes))
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    bare = _STRING.sub(b"", data)
+    depth = _depth(bare, max_depth)
+    if depth > max_depth:
+        raise JsonError(issue("json.too-deep", depth=depth, most=max_depth))
+    try:
+        value = _decoder.decode(data)
+    except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError) as error:
+        raise JsonError(_explain(data, str(error))) from None
+    if bare.count(b":") != _keys(value):
+        _refuse_duplicates(data)
+    return value
+
+
+def encode(value: Any) -> bytes:
+    """Compact UTF-8 JSON; the order of keys and the digits of decimals stay as they are."""
+    return _encoder.encode(value)
+
+
+def pretty(value: Any) -> str:
+    """The same, indented by two spaces, for people."""
+    return msgspec.json.format(_encoder.encode(value), indent=2).decode()
+
+
+def escape(name: str) -> str:
+    """A key as one step of a JSON Pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def resolve(value: Any, pointer: str) -> Any:
+    """What `pointer` points to in `value`; `KeyError` where it points nowhere."""
+    for step in pointer.split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
+        try:
+            value = value[int(name)] if isinstance(value, list) else value[name]
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise KeyError(pointer) from None
+    return value
+
+
+def locate(text: bytes | str, pointers: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Line and column (from 1) of each pointer's value in `text`.
+
+    A pointer to something that is not there gets the place of the nearest thing around it that is.
+    """
+    source = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    wanted = set(pointers)
+    around = {pointer[:end] for pointer in wanted for end in _ends(pointer)}
+    offsets: dict[str, int] = {}
+    _walk(source, around, offsets)
+    starts = [0, *(match.end() for match in re.finditer("\n", source))]
+    places: dict[str, tuple[int, int]] = {}
+    for pointer in wanted:
+        nearest = next((pointer[:end] for end in reversed(_ends(pointer)) if pointer[:end] in offsets), None)
+        if nearest is not None:
+            places[pointer] = _place(starts, offsets[nearest])
+    return places
+
+
+def placed(issues: Iterable[Issue], text: bytes | str) -> list[Issue]:
+    """The same issues with `line` and `column` in `text` for those that have a pointer and no place yet."""
+    found = list(issues)
+    places = locate(text, {one.pointer for one in found if one.pointer is not None and one.line is None})
+    return [
+        replace(one, line=place[0], column=place[1])
+        if one.line is None and one.pointer is not None and (place := places.get(one.pointer))
+        else one
+        for one in found
+    ]
+
+
+def _ends(pointer: str) -> list[int]:
+    return [0, *(index for index, char in enumerate(pointer) if char == "/" and index), len(pointer)]
+
+
+def _place(starts: list[int], offset: int) -> tuple[int, int]:
+    line = bisect.bisect_right(starts, offset)
+    return line, offset - starts[line - 1] + 1
+
+
+def _walk(source: str, wanted: set[str], offsets: dict[str, int]) -> None:
+    """Note in `offsets` where each of `wanted` starts; stops quietly where the text is no JSON."""
+    stack: list[list[Any]] = []  # [pointer of the container, "{" or "[", index or key or None while a key is due]
+    at = 0
+    while match := _TOKEN.match(source, at):
+        at = match.end()
+        string, mark, scalar = match.groups()
+        start = match.start(match.lastindex or 0)
+        if stack and mark == ",":
+            top = stack[-1]
+            top[2] = top[2] + 1 if top[1] == "[" else None
+            continue
+        if mark == ":":
+            continue
+        if mark in ("}", "]"):
+            if stack:
+                stack.pop()
+            continue
+        if stack and stack[-1][1] == "{" and stack[-1][2] is None:
+            if string is None:
+                return
+            try:
+                stack[-1][2] = _json.loads(string, strict=False)
+            except ValueError:
+                return
+            continue
+        pointer = f"{stack[-1][0]}/{escape(str(stack[-1][2]))}" if stack else ""
+        if pointer in wanted:
+            offsets.setdefault(pointer, start)
+        if mark is not None:
+            stack.append([pointer, mark, 0 if mark == "[" else None])
+        elif string is None and scalar is None:
+            return
+
+
+def _depth(bare: bytes, most: int) -> int:
+    """How deep the brackets nest; text whose brackets do not match is left to the decoder."""
+    brackets = bare.translate(None, _BRACKETS_ONLY)
+    if len(brackets) <= 2 * most:
+        return 0
+    depth = deepest = 0
+    for bracket in brackets:
+        if bracket in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        else:
+            depth -= 1
+    return deepest
+
+
+def _keys(value: Any) -> int:
+    """How many keys all objects in `value` have."""
+    count = 0
+    stack = [value]
+    while stack:
+        node = stack.pop()
+        if type(node) is dict:
+            count += len(node)
+            stack.extend(child for child in node.values() if type(child) in (dict, list))
+        elif type(node) is list:
+            stack.extend(child for child in node if type(child) in (dict, list))
+    return count
+
+
+def _refuse_duplicates(data: bytes) -> None:
+    source = data.decode()
+    seen: set[tuple[int, str]] = set()
+    stack: list[list[Any]] = []
+    numbers = iter(range(1 << 62))
+    at = 0
+    while match := _TOKEN.match(source, at):
+        at = match.end()
+        string, mark, _ = match.groups()
+        if mark in ("{", "["):
+            stack.append([next(numbers), mark, mark == "{"])
+        elif mark in ("}", "]"):
+            stack.pop()
+        elif mark == ",":
+            stack[-1][2] = stack[-1][1] == "{"
+        elif string is not None and stack and stack[-1][2]:
+            stack[-1][2] = False
+            name = _json.loads(string, strict=False)
+            if (stack[-1][0], name) in seen:
+                line, column = _line_column(source, match.start(1))
+                raise JsonError(issue("json.duplicate-key", name=name, line=line, column=column))
+            seen.add((stack[-1][0], name))
+
+
+def _explain(data: bytes, reason: str) -> Issue:
+    source = data.decode("utf-8", "replace")
+    if not source.strip():
+        return issue("json.empty", line=1, column=1)
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        line, column = _line_column(source, len(data[: error.start].decode("utf-8", "replace")))
+        return issue("json.encoding", offset=error.start, line=line, column=column)
+    if constant := re.search(rb"(?<=[\s:,\[])-?(?:NaN|Infinity)", _STRING.sub(lambda m: b"0" * len(m[0]), data)):
+        line, column = _line_column(source, len(data[: constant.start()].decode("utf-8", "replace")))
+        return issue("json.not-a-number", value=constant[0].decode(), line=line, column=column)
+    for half in _LONE_SURROGATE.finditer(data):
+        if half["pair"] is None:
+            line, column = _line_column(source, len(data[: half.start(1)].decode("utf-8", "replace")))
+            return issue("json.surrogate", value=half[1].decode(), line=line, column=column)
+    position = _POSITION.search(reason)
+    offset = min(int(position[1]), len(data)) if position else len(data)
+    line, column = _line_column(source, len(data[:offset].decode("utf-8", "replace")))
+    plain = _POSITION.sub("", reason).removeprefix("JSON is malformed: ").rstrip(". ")
+    return issue("json.syntax", reason=plain or "it ends too early", line=line, column=column)
+
+
+def _line_column(source: str, offset: int) -> tuple[int, int]:
+    line = source.count("\n", 0, offset) + 1
+    return line, offset - (source.rfind("\n", 0, offset) + 1) + 1
