@@ -1,0 +1,60 @@
+# Everything needs only Python 3.11+, make and a package index. `make help` lists what there is.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(VENV)/uv/bin/uv
+SYNC = UV_PROJECT_ENVIRONMENT=$(CURDIR)/$(VENV) UV_PYTHON=$(CURDIR)/$(BIN)/python UV_PYTHON_DOWNLOADS=never \
+	UV_NO_PROGRESS=1 VIRTUAL_ENV= $(UV) sync --frozen --quiet
+TEST_ARGS ?= -n 2
+
+.PHONY: install demo test lint format docs bench image clean help
+.DEFAULT_GOAL := install
+
+install: $(VENV)/.installed  ## set everything up in .venv/ (the default)
+
+demo: install  ## documents become FHIR, on the command line and over HTTP; ends by itself
+	@$(BIN)/yhdessa demo
+
+test: install  ## every test
+	@$(BIN)/pytest $(TEST_ARGS)
+
+lint: install  ## style, types, and which package may import which
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: install  ## rewrite the source in house style
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format --quiet .
+
+docs: install  ## regenerate the parts of the documentation that come from code
+	@$(BIN)/cog -r README.md docs/*.md
+
+bench: $(VENV)/.bench  ## every benchmark, as tables
+	@$(BIN)/python -m bench
+
+image:  ## the container image (needs Docker)
+	docker build --tag yhdessa-fhir .
+
+clean:  ## remove what make has built
+	rm -rf $(VENV) dist build var
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip $(VENV)
+	@$(PYTHON) -m venv $(VENV)/uv
+	@$(VENV)/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(VENV)/.installed: pyproject.toml uv.lock | $(UV)
+	@$(SYNC) --group dev
+	@rm -f $(VENV)/.bench
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.installed
+	@$(SYNC) --group dev --group bench
+	@touch $@
