@@ -1,0 +1,134 @@
+"""What is defined: R4 core and any packages over it, each definition read only when it is asked for.
+
+https://hl7.org/fhir/R4/structuredefinition.html, https://hl7.org/fhir/R4/references.html#canonical
+"""
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from service import assets
+from service.fhir.model import TypeModel
+from service.fhir.pack import Pack, Row, memory, open_pack
+from service.fhir.snapshot import generate
+from service.fhir.trim import trim
+from service.issues import Issue
+
+TYPE_ROOT = "http://hl7.org/fhir/StructureDefinition/"
+
+
+class Definitions:
+    """Conformance resources in layers; of two with one canonical url, the later layer wins.
+
+    Every canonical may carry a version (`url|version`); `4.0` stands for any `4.0.x`. What is returned is shared and
+    must not be changed.
+    """
+
+    def __init__(self, layers: Iterable[Pack]) -> None:
+        self.layers = tuple(layers)
+        self.snapshot_issues: dict[str, tuple[Issue, ...]] = {}
+        self._structures: dict[str, dict[str, Any] | None] = {}
+        self._index: dict[tuple[str, str], list[tuple[Pack, Row]]] = {}
+        for layer in self.layers:
+            for row in layer.rows:
+                self._index.setdefault((row.kind, row.url), []).append((layer, row))
+
+    def with_packages(self, packages: Iterable[Pack]) -> "Definitions":
+        """These definitions with more layers over them."""
+        return Definitions((*self.layers, *packages))
+
+    def with_resources(self, resources: Iterable[dict[str, Any]], name: str = "resources") -> "Definitions":
+        """These definitions with more conformance resources (FHIR JSON) over them."""
+        return self.with_packages([memory([trim(one) for one in resources], {"name": name})])
+
+    def structure(self, name: str) -> dict[str, Any] | None:
+        """The StructureDefinition of a type name or canonical url, always with a snapshot; None where unknown.
+
+        A snapshot that is made from a differential leaves what was wrong with it in `snapshot_issues[url]`.
+        """
+        if name not in self._structures:
+            self._structures[name] = None  # A definition that is its own base finds nothing here instead of looping.
+            self._structures[name] = self._with_snapshot(name if "/" in name or ":" in name else TYPE_ROOT + name)
+        return self._structures[name]
+
+    def value_set(self, canonical: str) -> dict[str, Any] | None:
+        return self.get("ValueSet", canonical)
+
+    def code_system(self, canonical: str) -> dict[str, Any] | None:
+        return self.get("CodeSystem", canonical)
+
+    def get(self, kind: str, canonical: str) -> dict[str, Any] | None:
+        """The resource of that kind and canonical url, as it was given; None where unknown."""
+        found = self._find(kind, canonical)
+        return found[0].load(found[1]) if found else None
+
+    def rows(self, kind: str) -> Iterator[Row]:
+        """The index rows of every resource of that kind, nothing read; of several with one url, the one that wins."""
+        return (places[-1][1] for (one, _), places in self._index.items() if one == kind)
+
+    @functools.cached_property
+    def _kinds(self) -> Mapping[str, str]:
+        rows = (row for row in self.rows("StructureDefinition") if row.url.startswith(TYPE_ROOT))
+        own = (row for row in rows if row.info.get("derivation") != "constraint" and row.info["kind"] != "logical")
+        return MappingProxyType({row.info["type"]: row.info["kind"] for row in own})
+
+    def types(self) -> Mapping[str, str]:
+        """Every type by name, with its kind: `resource`, `complex-type` or `primitive-type`."""
+        return self._kinds
+
+    def search_parameters(self, resource_type: str) -> Mapping[str, dict[str, Any]]:
+        """The SearchParameters of a resource type by their code, those of its base types included."""
+        return self._search(resource_type)
+
+    @functools.cached_property
+    def model(self) -> TypeModel:
+        """The type model for FHIRPath."""
+        return TypeModel(self.structure, self._kinds)
+
+    @functools.cached_property
+    def _search(self) -> Callable[[str], Mapping[str, dict[str, Any]]]:
+        by_type: dict[str, list[tuple[Pack, Row]]] = {}
+        for layer in self.layers:
+            for row in layer.rows:
+                if row.kind == "SearchParameter":
+                    for base in row.info.get("base", ()):
+                        by_type.setdefault(base, []).append((layer, row))
+
+        @functools.cache
+        def of(resource_type: str) -> Mapping[str, dict[str, Any]]:
+            if self._kinds.get(resource_type) != "resource":
+                return MappingProxyType({})
+            bases = ["Resource"]
+            if self.model.is_a(resource_type, "DomainResource"):
+                bases.append("DomainResource")
+            found = [layer.load(row) for base in (*bases, resource_type) for layer, row in by_type.get(base, ())]
+            return MappingProxyType({one["code"]: one for one in found})
+
+        return of
+
+    def _find(self, kind: str, canonical: str) -> tuple[Pack, Row] | None:
+        url, _, version = canonical.partition("|")
+        places = self._index.get((kind, url), ())
+        for place in reversed(places):
+            if not version or _same_version(place[1].version, version):
+                return place
+        return None
+
+    def _with_snapshot(self, canonical: str) -> dict[str, Any] | None:
+        structure = self.get("StructureDefinition", canonical)
+        if structure is None or structure.get("snapshot", {}).get("element"):
+            return structure
+        made, issues = generate(structure, self.structure)
+        self.snapshot_issues[structure["url"]] = tuple(issues)
+        return made
+
+
+def _same_version(have: str, wanted: str) -> bool:
+    return have == wanted or (wanted.count(".") < 2 and have.startswith(wanted + "."))
+
+
+@functools.cache
+def core() -> Definitions:
+    """R4 core (4.0.1), as built by `schemas/tools/build_definitions.py`."""
+    return Definitions([open_pack(assets.schemas() / "fhir" / "definitions" / "r4.pack")])
