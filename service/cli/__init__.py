@@ -1,0 +1,52 @@
+"""The command `yhdessa`: one file per command; a command's code is loaded when it is called, so `--help` is quick."""
+
+import importlib
+from typing import Any
+
+import click
+
+# Name: what it is for. The file of a command is `service/cli/<name>.py`, its click command `command`.
+COMMANDS = {
+    "demo": "Show the whole way, from documents to FHIR, and end.",
+    "convert": "Turn source documents into FHIR Bundles.",
+    "validate": "Check FHIR resources against R4 and profiles.",
+    "explain": "Say which rule and which source value made an element.",
+    "transform": "Run any FHIR Mapping Language map on any JSON.",
+    "fhirpath": "Evaluate a FHIRPath expression on a resource.",
+    "mappings": "List, show, test, compare and start mapping variants.",
+    "packages": "List, show and add FHIR packages.",
+    "serve": "Serve the HTTP face.",
+    "config": "Show the settings in force.",
+}
+
+
+class _Lazy(click.Group):
+    """Knows the commands by name; loads one when it is needed."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"service.cli.{name}").command
+        return command
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, context: click.Context) -> Any:
+        from service.cli.failures import explained
+
+        with explained():
+            return super().invoke(context)
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="yhdessa-fhir", message="%(prog)s %(version)s")
+def main() -> None:
+    """Yhdessä documents to valid Finnish FHIR R4.
+
+    Exit codes: 0 all is well, 1 something given has errors, 2 wrong usage, 3 could not run.
+    """

@@ -1,0 +1,59 @@
+"""What a caller may send and wants back: media types, `_format`, `_pretty`, language.
+
+https://hl7.org/fhir/R4/http.html#mime-type, https://hl7.org/fhir/R4/http.html#parameters
+"""
+
+from typing import Any, cast
+
+from flask import Response, current_app, request
+
+from service.fhir.json import encode, pretty
+from service.issues import LANGUAGES
+
+FHIR = "application/fhir+json"
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+FHIR_TYPES = (FHIR, JSON)
+_FORMATS = {"json": FHIR, "text/json": FHIR, FHIR: FHIR, JSON: JSON}
+_SAME = {"text/json": JSON, "application/ndjson": NDJSON, "application/jsonl": NDJSON, "application/fhir+ndjson": NDJSON}
+
+
+def language() -> str:
+    """The language of this request's messages: the best of `Accept-Language`, else the installation's."""
+    best = request.accept_languages.best_match(LANGUAGES)
+    return best or cast(str, current_app.config["LANGUAGE"])
+
+
+def wanted(*possible: str) -> str | None:
+    """Which of the media types `possible` (best first) this request wants; None where it wants none of them."""
+    asked = request.args.get("_format")
+    if asked is not None:
+        # A plus sign in a query is a space to a form decoder; nobody means the space.
+        named = _FORMATS.get(asked.partition(";")[0].strip().lower().replace(" ", "+"))
+        if named is None:
+            return None
+        return named if named in possible else next((one for one in FHIR_TYPES if one in possible), None)
+    accepted = request.accept_mimetypes
+    if not accepted:
+        return possible[0]
+    best = max(possible, key=lambda one: accepted[one])
+    return best if accepted[best] > 0 else None
+
+
+def sent() -> str:
+    """The media type of this request's body, in its usual spelling; empty where it is not one we can decode."""
+    mimetype = request.mimetype.lower()
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    plain = request.headers.get("Content-Encoding", "identity").lower() in ("", "identity")
+    return _SAME.get(mimetype, mimetype) if plain and charset in ("utf-8", "utf8", "us-ascii") else ""
+
+
+def fhir(resource: dict[str, Any], status: int = 200, mimetype: str = FHIR) -> Response:
+    """A resource as the answer."""
+    return answer(resource, status, mimetype)
+
+
+def answer(body: Any, status: int = 200, mimetype: str = JSON) -> Response:
+    """Any JSON as the answer; `_pretty=true` indents it."""
+    text = pretty(body) + "\n" if request.args.get("_pretty") == "true" else encode(body)
+    return Response(text, status, content_type=f"{mimetype}; charset=utf-8")

@@ -1,0 +1,27 @@
+"""What every request needs, loaded once: the converter and what hangs on it."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+
+from service.config import Settings
+from service.pipeline import Converter
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The loaded service."""
+
+    settings: Settings
+    converter: Converter
+
+
+def load(settings: Settings) -> Engine:
+    """Everything compiled. Raises what `Converter.load` raises: a bad map or package, with its place."""
+    return Engine(settings, Converter.load(**settings.for_converter()))
+
+
+def engine() -> Engine:
+    """The engine of the application that answers this request."""
+    return cast(Engine, current_app.extensions["yhdessa"])

@@ -1,0 +1,83 @@
+"""gunicorn around the application: threads in a few workers, logs and errors in our own form."""
+
+import json
+import logging
+import socket
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from gunicorn import util
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import ThreadWorker
+
+from service.api.app import HEADERS, create_app
+from service.api.engine import load
+from service.api.logs import configure
+from service.config import Settings
+from service.issues import issue, outcome
+
+
+class Quiet(Logger):  # type: ignore[misc]
+    """gunicorn's own lines go where ours go, in the same form."""
+
+    def setup(self, cfg: Any) -> None:
+        self.cfg = cfg
+        self._access_log_enabled = False
+        self.loglevel = logging.getLogger().level
+        # What gunicorn says about starting and stopping is detail; its warnings are not.
+        self.error_log.setLevel(max(self.loglevel, logging.WARNING) if self.loglevel > logging.DEBUG else self.loglevel)
+        self.error_log.propagate = True
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """A request that does not even reach the application (no HTTP, endless headers) gets an OperationOutcome too."""
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
+        status, reason = (414, "URI Too Long") if type(exc).__name__ == "LimitRequestLine" else (400, "Bad Request")
+        logging.getLogger("yhdessa.http").warning("request that is no HTTP: %s", type(exc).__name__)
+        body = json.dumps(outcome([issue("http.bad-request")])).encode()
+        headers = {"Connection": "close", "Content-Type": "application/fhir+json; charset=utf-8", **HEADERS}
+        lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items())]
+        head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode("latin-1")
+        try:
+            util.write_nonblock(client, head + body)
+        except OSError:
+            self.log.debug("the client was gone before the error could be said")
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn with our settings instead of its files and flags."""
+
+    def __init__(self, settings: Settings, app: Flask) -> None:
+        self._settings = settings
+        self._app = app
+        super().__init__()
+
+    def load_config(self) -> None:
+        host = f"[{self._settings.host}]" if ":" in self._settings.host.strip("[]") else self._settings.host
+        chosen = {
+            "bind": f"{host}:{self._settings.port}",
+            "workers": self._settings.workers,
+            "threads": self._settings.threads,
+            "timeout": self._settings.timeout,
+            "worker_class": Worker,
+            "logger_class": Quiet,
+            "preload_app": True,
+            "keepalive": 15,
+            "control_socket_disable": True,
+            "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
+        }
+        for name, value in chosen.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self._app
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop. Raises what loading raises, before anything listens."""
+    configure(settings.log_level)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    Server(settings, create_app(engine=load(settings))).run()

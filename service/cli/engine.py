@@ -1,0 +1,26 @@
+"""The settings and the converter of a command; a map or package that cannot be used ends it with exit code 3."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from service import config
+from service.pipeline import Converter
+
+MAPPINGS = click.option(
+    "--mappings",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with mapping variants of your own; may be repeated.",
+)
+
+
+def settings(**flags: Any) -> config.Settings:
+    """The settings in force, flags over environment."""
+    return config.load(**flags)
+
+
+def converter(chosen: config.Settings) -> Converter:
+    """Everything compiled."""
+    return Converter.load(**chosen.for_converter())

@@ -1,0 +1,50 @@
+"""`yhdessa serve`: the HTTP face, on this machine only until clients can authenticate."""
+
+import socket
+from pathlib import Path
+
+import click
+
+from service.cli.engine import MAPPINGS, settings
+from service.cli.failures import CouldNotRun
+from service.config import Settings
+from service.issues import issue
+
+
+@click.command()
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="TCP port to listen on.  [default: 8080]")
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Data folder.  [default: var/data]")
+@click.option("--database", help="Database URL.  [default: SQLite in the data folder]")
+@click.option("--workers", type=click.IntRange(1, 64), help="Worker processes.  [default: 1]")
+@click.option("--threads", type=click.IntRange(1, 256), help="Threads in each worker.  [default: 8]")
+@click.option("--timeout", type=click.IntRange(1), help="Seconds until a silent worker is replaced.  [default: 60]")
+@click.option("--max-body", type=click.IntRange(1000), help="Longest request body in bytes.  [default: 20000000]")
+@click.option("--activity-style", type=click.Choice(["detail", "reference"]), help="How measures stand in the CarePlan.")
+@MAPPINGS
+@click.option("--packages", type=click.Path(file_okay=False, path_type=Path), help="Folder with further FHIR packages.")
+@click.option("--lang", "language", type=click.Choice(["fi", "sv", "en"]), help="Language where a caller asks for none.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Least severe log line.")
+def command(mappings: tuple[Path, ...], **flags: object) -> None:
+    """Serve the HTTP face until stopped; ready when `GET /ready` answers 200."""
+    chosen = settings(mappings=mappings or None, **flags)
+    refuse(chosen)
+    from service.api.server import serve
+
+    click.echo(f"http://{chosen.host}:{chosen.port}/ (stop with Ctrl-C)", err=True)
+    serve(chosen)
+
+
+def refuse(chosen: Settings) -> None:
+    """Raise `CouldNotRun` for what must not be served: the public without authentication, a port in use."""
+    if not chosen.is_loopback:
+        key = "cli.test-key" if chosen.uses_test_key else "cli.public-without-auth"
+        raise CouldNotRun(issue(key, host=chosen.host))
+    family = socket.AF_INET6 if ":" in chosen.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((chosen.host.strip("[]"), chosen.port))
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise CouldNotRun(issue("cli.port-taken", address=f"{chosen.host}:{chosen.port}", reason=reason)) from None

@@ -1,0 +1,106 @@
+"""Settings: each is a variable `YHDESSA_<NAME>`, most also a flag of the commands that use it; see docs/settings.md.
+
+A flag wins over the variable, the variable over the default.
+"""
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "YHDESSA_"
+# Everybody can read this key, so ids made with it can be traced back to a HETU by trying. It is for examples only.
+TEST_KEY = "yhdessa-test-key-for-synthetic-data-only"
+
+ActivityStyle = Literal["detail", "reference"]
+Language = Literal["fi", "sv", "en"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class Settings(BaseSettings):
+    """Every setting there is; the description of each is its documentation."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on. Only loopback until clients can authenticate.")
+    port: int = Field(8080, ge=0, le=65535, description="TCP port to listen on.")
+    data: Path = Field(Path("var/data"), description="Folder for everything the service keeps on disk.")
+    database: str | None = Field(
+        None, description="URL of the database, for example `postgresql+psycopg://…`. Unset: SQLite in the data folder."
+    )
+    workers: int = Field(1, ge=1, le=64, description="Worker processes.")
+    threads: int = Field(8, ge=1, le=256, description="Threads in each worker.")
+    timeout: int = Field(60, ge=1, description="Seconds after which a worker that no longer answers is replaced.")
+    max_body: int = Field(20_000_000, ge=1_000, description="Longest request body, in bytes; a longer one is a 413.")
+    id_key: SecretStr = Field(
+        SecretStr(TEST_KEY),
+        min_length=32,
+        description="Secret that makes the stable ids (HMAC-SHA-256), at least 32 characters. Changing it changes every"
+        " id. The default is a public test key.",
+    )
+    mappings: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="Folders with mapping variants of your own, separated like `PATH`."
+    )
+    packages: Path | None = Field(
+        None, description="Folder with further FHIR packages (`.tgz`). Unset: `packages` in the data folder."
+    )
+    activity_style: ActivityStyle = Field(
+        "detail", description="How a measure stands in the CarePlan: `detail`, or `reference` to a Task or ServiceRequest."
+    )
+    language: Language = Field("en", description="Language of messages where the caller asks for none: `fi`, `sv`, `en`.")
+    log_level: LogLevel = Field("info", description="Least severe log line that is written: `debug` to `error`.")
+
+    @field_validator("mappings", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(Path(part) for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @property
+    def package_folder(self) -> Path:
+        """Where added FHIR packages lie."""
+        return self.packages or self.data / "packages"
+
+    def for_converter(self) -> dict[str, Any]:
+        """The arguments of `pipeline.Converter.load`: key, variants and the folder of packages, if there is one."""
+        folder = self.package_folder
+        return {
+            "key": self.id_key.get_secret_value().encode(),
+            "variants": self.mappings,
+            "packages": folder if folder.is_dir() else None,
+        }
+
+    @property
+    def uses_test_key(self) -> bool:
+        return self.id_key.get_secret_value() == TEST_KEY
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the address."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return False
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used: `name` is its variable, `reason` says what is wrong with it."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+def load(**flags: Any) -> Settings:
+    """The settings of this process; `flags` that are not None win over the environment. Raises `SettingsError`."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        # Only the first, and never the value: it may be the secret.
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise SettingsError(f"{PREFIX}{str(first['loc'][0]).upper()}", first["msg"]) from None
