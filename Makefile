@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(VENV)/uv/bin/uv
 SYNC = UV_PROJECT_ENVIRONMENT=$(CURDIR)/$(VENV) UV_PYTHON=$(CURDIR)/$(BIN)/python UV_PYTHON_DOWNLOADS=never \
-	UV_NO_PROGRESS=1 VIRTUAL_ENV= $(UV) sync --frozen --quiet
+	UV_NO_PROGRESS=1 UV_COMPILE_BYTECODE=1 VIRTUAL_ENV= $(UV) sync --frozen --quiet
 TEST_ARGS ?= -n 2
 
 .PHONY: install demo test lint format docs bench image clean help
@@ -52,6 +52,7 @@ $(UV):
 
 $(VENV)/.installed: pyproject.toml uv.lock | $(UV)
 	@$(SYNC) --group dev
+	@$(BIN)/python -m compileall -q service
 	@rm -f $(VENV)/.bench
 	@touch $@
 

@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/http.html#mime-type, https://hl7.org/fhir/R4/http.html#p
 from typing import Any, cast
 
 from flask import Response, current_app, request
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from service.fhir.json import encode, pretty
 from service.issues import LANGUAGES
@@ -15,7 +16,12 @@ JSON = "application/json"
 NDJSON = "application/x-ndjson"
 FHIR_TYPES = (FHIR, JSON)
 _FORMATS = {"json": FHIR, "text/json": FHIR, FHIR: FHIR, JSON: JSON}
-_SAME = {"text/json": JSON, "application/ndjson": NDJSON, "application/jsonl": NDJSON, "application/fhir+ndjson": NDJSON}
+_SAME = {
+    "text/json": JSON,
+    "application/ndjson": NDJSON,
+    "application/jsonl": NDJSON,
+    "application/fhir+ndjson": NDJSON,
+}
 
 
 def language() -> str:
@@ -46,6 +52,17 @@ def sent() -> str:
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     plain = request.headers.get("Content-Encoding", "identity").lower() in ("", "identity")
     return _SAME.get(mimetype, mimetype) if plain and charset in ("utf-8", "utf8", "us-ascii") else ""
+
+
+def body() -> bytes:
+    """The body of this request, at most `max_body` bytes of it; torn or too long a body ends the request."""
+    try:
+        data = request.get_data()
+    except OSError:
+        raise BadRequest from None  # Chunks that are no chunks.
+    if len(data) > current_app.config["MAX_BODY"]:
+        raise RequestEntityTooLarge
+    return data
 
 
 def fhir(resource: dict[str, Any], status: int = 200, mimetype: str = FHIR) -> Response:

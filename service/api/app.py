@@ -45,16 +45,18 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None, c
     """The application; `engine` saves loading it again where a caller has one."""
     loaded = engine or load(settings or Settings())
     app = Flask("service.api", static_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=loaded.settings.max_body, LANGUAGE=loaded.settings.language)
+    # One byte more than is allowed: of a body without a declared length the framework reads just that much.
+    most = loaded.settings.max_body
+    app.config.update(MAX_CONTENT_LENGTH=most + 1, MAX_BODY=most, LANGUAGE=loaded.settings.language)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    app.json.sort_keys = False  # type: ignore[attr-defined]
     for face in FACES + OPERATIONS:
         app.register_blueprint(face.blueprint)
     operations: list[Operation] = [one.OPERATION for one in OPERATIONS]
     app.extensions |= {"yhdessa": loaded, "yhdessa-operations": operations, "yhdessa-started": clock()}
     app.before_request(_begin)
     app.after_request(_end)
+    app.teardown_request(lambda _error: structlog.contextvars.clear_contextvars())
     errors.install(app)
     return app
 

@@ -1,13 +1,12 @@
 """`POST /documents`: a source document in, its FHIR Bundle or a summary of it out; NDJSON for many."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 
-from service.api.answers import FHIR, JSON, NDJSON, answer, fhir, language, sent, wanted
+from service.api.answers import FHIR, JSON, NDJSON, answer, body, fhir, language, sent, wanted
 from service.api.engine import engine
 from service.api.errors import Refused, refused, status_of
 from service.fhir.json import encode
@@ -19,7 +18,7 @@ blueprint = Blueprint("documents", __name__)
 FHIR_NDJSON = "application/fhir+ndjson"
 _TYPES = (JSON, FHIR, NDJSON)
 _MANY = (NDJSON, FHIR_NDJSON, JSON, FHIR)
-_NEWLINE = re.compile(rb"[^\n]+")
+_LINE = re.compile(rb"[^\n]*\n?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ def documents() -> Response:
     chosen = wanted(JSON, FHIR)
     if chosen is None:
         raise refused("http.not-acceptable", possible=", ".join((JSON, FHIR)))
-    accepted = accept(request.get_data())
+    accepted = accept(body())
     if accepted.status >= 400 or accepted.converted.bundle is None:
         raise Refused(accepted.converted.issues, accepted.status)
     if chosen == FHIR:
@@ -86,21 +85,18 @@ def _many() -> Response:
     chosen = wanted(*_MANY)
     if chosen is None:
         raise refused("http.not-acceptable", possible=", ".join(_MANY))
-    data = request.get_data()
+    data = body()
     as_fhir = chosen in (FHIR, FHIR_NDJSON)
     spoken = language()
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-
-    def lines() -> Iterator[bytes]:
-        # The answer streams after the request is over; the converter is the application's.
-        with app.app_context():
-            for number, match in enumerate(_NEWLINE.finditer(data), 1):
-                if match[0].strip():
-                    yield encode(_line(number, match[0], as_fhir, spoken)) + b"\n"
-
-    if not data.strip():
+    # Not streamed: a fault of ours in the middle must still become a 500 and not a torn answer.
+    lines = [
+        encode(_line(number, match[0], as_fhir, spoken))
+        for number, match in enumerate(_LINE.finditer(data), 1)
+        if match[0].strip()
+    ]
+    if not lines:
         raise Refused([issue("json.empty", line=1, column=1)])
-    return Response(lines(), content_type=f"{FHIR_NDJSON if as_fhir else NDJSON}; charset=utf-8")
+    return Response(b"\n".join([*lines, b""]), content_type=f"{FHIR_NDJSON if as_fhir else NDJSON}; charset=utf-8")
 
 
 def _line(number: int, text: bytes, as_fhir: bool, spoken: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from service.api.answers import fhir, language
@@ -90,7 +90,7 @@ def _json(error: JsonError) -> Response:
 def _http(error: HTTPException) -> Response:
     status = error.code or 400
     allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
-    most = request.max_content_length
+    most = current_app.config["MAX_BODY"]
     params: dict[str, Any] = {"method": request.method, "allowed": allowed, "most": most}
     found = issue(_WERKZEUG.get(status, "http.bad-request"), **params)
     answer = fhir(outcome([found], language()), status)

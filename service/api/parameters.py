@@ -6,9 +6,9 @@ https://hl7.org/fhir/R4/operations.html#executing, https://hl7.org/fhir/R4/param
 from collections.abc import Iterable
 from typing import Any
 
-from flask import current_app, request
+from flask import request
 
-from service.api.answers import FHIR_TYPES, sent
+from service.api.answers import FHIR_TYPES, body, sent
 from service.api.errors import refused
 from service.fhir.json import parse
 
@@ -78,23 +78,23 @@ class Inputs:
 
 def read_body() -> Any:
     """The JSON of the body; None where there is none. Raises for another media type or text that is no JSON."""
-    data = request.get_data()
+    data = body()
     if not data and not request.mimetype:
         return None
     if sent() not in FHIR_TYPES:
         raise refused("http.media-type", possible=", ".join(FHIR_TYPES))
-    return parse(data, max_bytes=current_app.config["MAX_CONTENT_LENGTH"])
+    return parse(data)
 
 
-def is_parameters(body: Any) -> bool:
-    return isinstance(body, dict) and body.get("resourceType") == "Parameters"
+def is_parameters(read: Any) -> bool:
+    return isinstance(read, dict) and read.get("resourceType") == "Parameters"
 
 
-def inputs(body: Any, known: Iterable[str]) -> Inputs:
-    """Query and, where `body` is a Parameters resource, its parameters; a name not in `known` is refused."""
+def inputs(read: Any, known: Iterable[str]) -> Inputs:
+    """Query and, where `read` is a Parameters resource, its parameters; a name not in `known` is refused."""
     values: dict[str, list[Any]] = {name: found for name, found in request.args.lists() if name not in GENERAL}
-    if is_parameters(body):
-        for name, value in _parts(body):
+    if is_parameters(read):
+        for name, value in _parts(read):
             values.setdefault(name, []).append(value)
     allowed = frozenset(known)
     if not allowed.issuperset(values):
@@ -104,10 +104,10 @@ def inputs(body: Any, known: Iterable[str]) -> Inputs:
 
 def given(*known: str) -> Inputs:
     """The inputs of an operation that takes parameters only, over GET or POST."""
-    body = read_body() if request.method == "POST" else None
-    if body is not None and not is_parameters(body):
+    read = read_body() if request.method == "POST" else None
+    if read is not None and not is_parameters(read):
         raise refused("http.parameters-malformed")
-    return inputs(body, known)
+    return inputs(read, known)
 
 
 def result(*parts: tuple[str, str, Any]) -> dict[str, Any]:
@@ -118,8 +118,8 @@ def result(*parts: tuple[str, str, Any]) -> dict[str, Any]:
     }
 
 
-def _parts(body: dict[str, Any]) -> Iterable[tuple[str, Any]]:
-    rows = body.get("parameter", [])
+def _parts(read: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    rows = read.get("parameter", [])
     if not isinstance(rows, list):
         raise refused("http.parameters-malformed")
     for row in rows:

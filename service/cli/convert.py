@@ -18,10 +18,14 @@ from service.pipeline import Converted
 @click.command()
 @FILES
 @click.option("--variant", help="Mapping variant to use instead of the one the document names.")
-@click.option("--activity-style", type=click.Choice(["detail", "reference"]), help="How measures stand in the CarePlan.")
+@click.option(
+    "--activity-style", type=click.Choice(["detail", "reference"]), help="How measures stand in the CarePlan."
+)
 @MAPPINGS
 @click.option("--trace", is_flag=True, help="Also say which rule made which element.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write `<name>.bundle.json` files into this folder.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Write `<name>.bundle.json` files into this folder."
+)
 @JSON
 @LANGUAGE
 def command(
@@ -48,9 +52,7 @@ def command(
     writer = _Files(output, trace) if output else _Lines(trace)
     failed = False
     for text in progress(read(files)):
-        converted = engine.convert_text(
-            text.data, variant=variant, activity_style=chosen.activity_style, trace=trace
-        )
+        converted = engine.convert_text(text.data, variant=variant, activity_style=chosen.activity_style, trace=trace)
         report(text.name, text.at(converted.issues), as_json=as_json, language=chosen.language)
         if converted.bundle is None or has_errors(converted.issues):
             failed = True

@@ -20,10 +20,14 @@ from service.issues import issue
 @click.option("--threads", type=click.IntRange(1, 256), help="Threads in each worker.  [default: 8]")
 @click.option("--timeout", type=click.IntRange(1), help="Seconds until a silent worker is replaced.  [default: 60]")
 @click.option("--max-body", type=click.IntRange(1000), help="Longest request body in bytes.  [default: 20000000]")
-@click.option("--activity-style", type=click.Choice(["detail", "reference"]), help="How measures stand in the CarePlan.")
+@click.option(
+    "--activity-style", type=click.Choice(["detail", "reference"]), help="How measures stand in the CarePlan."
+)
 @MAPPINGS
 @click.option("--packages", type=click.Path(file_okay=False, path_type=Path), help="Folder with further FHIR packages.")
-@click.option("--lang", "language", type=click.Choice(["fi", "sv", "en"]), help="Language where a caller asks for none.")
+@click.option(
+    "--lang", "language", type=click.Choice(["fi", "sv", "en"]), help="Language where a caller asks for none."
+)
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Least severe log line.")
 def command(mappings: tuple[Path, ...], **flags: object) -> None:
     """Serve the HTTP face until stopped; ready when `GET /ready` answers 200."""
