@@ -39,7 +39,7 @@ def build(package: Path) -> bytes:
             elif parts[1].startswith(KINDS):
                 resource = json.parse(file.read())
                 if _wanted(resource):
-                    resources.append(trim(resource))
+                    resources.append(trim(resource, designations=False))
     return pack(resources, meta)
 
 

@@ -15,6 +15,8 @@ from service.fhir.snapshot import generate
 from service.fhir.trim import trim
 from service.issues import Issue
 
+FHIR_VERSION = "4.0.1"
+_HL7 = ("http://hl7.org/fhir/", "http://terminology.hl7.org/")
 TYPE_ROOT = "http://hl7.org/fhir/StructureDefinition/"
 
 
@@ -113,6 +115,9 @@ class Definitions:
         for place in reversed(places):
             if not version or _same_version(place[1].version, version):
                 return place
+        # R4 core says `|4.0.1` of the HL7 terminology it came with, whatever version that calls itself.
+        if places and version == FHIR_VERSION and url.startswith(_HL7):
+            return places[0]
         return None
 
     def _with_snapshot(self, canonical: str) -> dict[str, Any] | None:

@@ -152,7 +152,7 @@ def describe(resource: Mapping[str, Any]) -> dict[str, Any]:
 _DESCRIBED = {
     "StructureDefinition": ("kind", "type", "derivation", "abstract", "baseDefinition"),
     "SearchParameter": ("base", "code"),
-    "CodeSystem": ("content", "supplements"),
+    "CodeSystem": ("content", "supplements", "valueSet"),
     "ConceptMap": ("sourceUri", "sourceCanonical", "targetUri", "targetCanonical"),
     "CompartmentDefinition": ("code",),
 }

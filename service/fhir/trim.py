@@ -84,8 +84,8 @@ _CONSTRAINT = ("extension", "key", "severity", "human", "expression", "source")
 _CONCEPT = ("code", "display", "property", "concept")
 
 
-def trim(resource: Mapping[str, Any]) -> dict[str, Any]:
-    """A trimmed copy of a conformance resource (any other resource comes back as it is)."""
+def trim(resource: Mapping[str, Any], *, designations: bool = True) -> dict[str, Any]:
+    """A trimmed copy of a conformance resource (any other comes back as it is); `designations`: in other languages."""
     kind = resource.get("resourceType")
     if kind not in CONFORMANCE or kind == "Questionnaire":
         return dict(resource)
@@ -93,7 +93,8 @@ def trim(resource: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "StructureDefinition":
         _trim_structure(kept)
     elif kind == "CodeSystem" and "concept" in kept:
-        kept["concept"] = [_concept(one) for one in kept["concept"]]
+        keys = (*_CONCEPT, "designation") if designations else _CONCEPT
+        kept["concept"] = [_concept(one, keys) for one in kept["concept"]]
     elif kind == "ValueSet":
         _trim_value_set(kept)
     return kept
@@ -135,10 +136,10 @@ def _keep_extensions(node: dict[str, Any]) -> dict[str, Any]:
     return node
 
 
-def _concept(concept: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: concept[key] for key in _CONCEPT if key in concept}
+def _concept(concept: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    kept = {key: concept[key] for key in keys if key in concept}
     if "concept" in kept:
-        kept["concept"] = [_concept(one) for one in kept["concept"]]
+        kept["concept"] = [_concept(one, keys) for one in kept["concept"]]
     return kept
 
 
