@@ -1,0 +1,43 @@
+"""Stable ids: a keyed hash of whose register it is and what identifies the thing, written as a UUID.
+
+HMAC-SHA-256 (RFC 2104) over parts framed by their length, so that no two lists of parts give the same bytes; the
+result is a UUID of version 8 (RFC 9562, 5.8). Stable, not reversible to a HETU, and scoped to the register.
+"""
+
+import hmac
+from collections.abc import Callable
+
+HETU_SYSTEM = "urn:oid:1.2.246.21"
+TERHIKKI_SYSTEM = "urn:oid:1.2.246.537.26"
+SV_SYSTEM = "urn:oid:1.2.246.537.25"
+BUSINESS_ID_SYSTEM = "urn:oid:1.2.246.10"
+URI_SYSTEM = "urn:ietf:rfc:3986"
+
+Identify = Callable[..., str]
+
+
+def stable_id(key: bytes, *parts: str) -> str:
+    """The UUID of `parts` under `key`: 36 characters, lower case."""
+    return written(hmac.digest(key, framed(parts), "sha256"))
+
+
+def framed(parts: tuple[str, ...]) -> bytes:
+    """`parts` as bytes, each after its length (4 bytes, big-endian)."""
+    frames = []
+    for part in parts:
+        data = part.encode()
+        frames.append(len(data).to_bytes(4, "big"))
+        frames.append(data)
+    return b"".join(frames)
+
+
+def written(digest: bytes) -> str:
+    """The first 16 bytes of `digest` as a UUID of version 8."""
+    text = digest.hex()
+    variant = "89ab"[digest[8] & 3]
+    return f"{text[:8]}-{text[8:12]}-8{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
+
+
+def identify(key: bytes, register: str) -> Identify:
+    """`stable_id` for one register: its organisation OID is the first part of every id."""
+    return lambda *parts: stable_id(key, register, *parts)

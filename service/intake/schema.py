@@ -1,0 +1,105 @@
+"""The JSON Schemas of the source documents, with the extra fields of a region's variant, compiled once.
+
+https://json-schema.org/draft/2020-12/json-schema-core
+"""
+
+import copy
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema_rs
+
+from service import assets
+from service.fhir import json
+from service.intake.shape import Reader, Shape
+from service.issues import Issue, issue
+
+KINDS = ("meeting", "care-team", "shared-plan", "case")
+ROOT = "https://yhdessa.example/fhir/source/"
+
+
+class SchemaError(ValueError):
+    """An overlay that cannot be laid over the base schemas; `issue` says why."""
+
+    def __init__(self, found: Issue) -> None:
+        super().__init__(found.text())
+        self.issue = found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Schema:
+    """The composed schemas: `documents` by `$id`, and by kind of document the `gates` and the `shapes`."""
+
+    documents: Mapping[str, dict[str, Any]]
+    gates: Mapping[str, Any]
+    shapes: Mapping[str, Shape]
+
+
+def uri(kind: str) -> str:
+    """The `$id` of the schema of a kind of document."""
+    return f"{ROOT}{kind}.schema.json"
+
+
+@functools.cache
+def base() -> Schema:
+    """The schemas as this project ships them."""
+    return compose(())
+
+
+def compose(overlays: Sequence[Mapping[str, Any]]) -> Schema:
+    """The base schemas with the extra fields of each overlay, in that order.
+
+    An overlay is `{"$defs": {"measure": {"allOf": [{"properties": …}]}}, "kinds": {"meeting": {"allOf": […]}}}`: what
+    stands in `allOf` is added to the object of that name; a name that the base does not have becomes a new definition
+    in `common.schema.json`. `SchemaError` where that does not give valid schemas.
+    """
+    documents = {schema["$id"]: copy.deepcopy(schema) for schema in _shipped()}
+    for overlay in overlays:
+        _lay_over(documents, overlay)
+    try:
+        registry = jsonschema_rs.Registry(list(documents.items()), draft=jsonschema_rs.Draft202012)
+        gates = {kind: _gate(uri(kind), registry) for kind in KINDS}
+        reader = Reader(documents)
+        shapes = {kind: reader.root(uri(kind), kind) for kind in KINDS}
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, KeyError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise SchemaError(issue("intake.overlay-invalid", reason=reason)) from None
+    return Schema(documents, gates, shapes)
+
+
+def _gate(root: str, registry: Any) -> Any:
+    return jsonschema_rs.Draft202012Validator({"$ref": root}, registry=registry, validate_formats=True)
+
+
+@functools.cache
+def _shipped() -> tuple[dict[str, Any], ...]:
+    folder = assets.schemas() / "source"
+    return tuple(json.parse((folder / f"{name}.schema.json").read_bytes()) for name in ("common", *KINDS))
+
+
+def _lay_over(documents: Mapping[str, dict[str, Any]], overlay: Mapping[str, Any]) -> None:
+    if strange := set(overlay) - {"$schema", "$id", "$comment", "title", "$defs", "kinds"}:
+        raise SchemaError(issue("intake.overlay-key", name=min(strange)))
+    for kind, extra in overlay.get("kinds", {}).items():
+        if kind not in KINDS:
+            raise SchemaError(issue("intake.overlay-kind", name=kind, allowed=", ".join(KINDS)))
+        _add(documents[uri(kind)], extra, kind)
+    for name, extra in overlay.get("$defs", {}).items():
+        home = _home(documents.values(), name)
+        if home is None:
+            documents[f"{ROOT}common.schema.json"]["$defs"][name] = copy.deepcopy(extra)
+        else:
+            _add(home["$defs"][name], extra, name)
+
+
+def _home(documents: Iterable[dict[str, Any]], name: str) -> dict[str, Any] | None:
+    return next((document for document in documents if name in document.get("$defs", {})), None)
+
+
+def _add(target: dict[str, Any], extra: Mapping[str, Any], name: str) -> None:
+    parts = extra.get("allOf")
+    if not isinstance(parts, list) or set(extra) - {"allOf", "$comment"}:
+        raise SchemaError(issue("intake.overlay-all-of", name=name))
+    target.setdefault("allOf", []).extend(copy.deepcopy(parts))
