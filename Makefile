@@ -30,7 +30,8 @@ format: install  ## rewrite the source in house style
 	@$(BIN)/ruff format --quiet .
 
 docs: install  ## regenerate the parts of the documentation that come from code
-	@$(BIN)/cog -r README.md docs/*.md
+	@$(BIN)/cog -r -I docs docs/*.md
+	@$(BIN)/python docs/generated.py
 
 bench: $(VENV)/.bench  ## every benchmark, as tables
 	@$(BIN)/python -m bench

@@ -48,9 +48,12 @@ class Settings(BaseSettings):
         None, description="Folder with further FHIR packages (`.tgz`). Unset: `packages` in the data folder."
     )
     activity_style: ActivityStyle = Field(
-        "detail", description="How a measure stands in the CarePlan: `detail`, or `reference` to a Task or ServiceRequest."
+        "detail",
+        description="How a measure stands in the CarePlan: `detail`, or `reference` to a Task or ServiceRequest.",
     )
-    language: Language = Field("en", description="Language of messages where the caller asks for none: `fi`, `sv`, `en`.")
+    language: Language = Field(
+        "en", description="Language of messages where the caller asks for none: `fi`, `sv`, `en`."
+    )
     log_level: LogLevel = Field("info", description="Least severe log line that is written: `debug` to `error`.")
 
     @field_validator("mappings", mode="before")

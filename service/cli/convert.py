@@ -2,7 +2,7 @@
 
 import itertools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +12,9 @@ from service.cli.inputs import FILES, Text, read
 from service.cli.output import JSON, LANGUAGE, progress, report
 from service.fhir.json import encode, pretty
 from service.issues import has_errors, issue
-from service.pipeline import Converted
+
+if TYPE_CHECKING:
+    from service.pipeline import Converted
 
 
 @click.command()
@@ -45,13 +47,14 @@ def command(
     Exit code 1: some documents had errors and have no Bundle.
     """
     chosen = settings(mappings=mappings or None, activity_style=activity_style, language=lang)
+    texts = read(files)
     engine = converter(chosen)
     if variant is not None and variant not in engine.catalogue.names():
         there = ", ".join(f"`{name}`" for name in engine.catalogue.names())
         raise click.BadParameter(issue("cli.unknown-variant", name=variant, there=there).text(chosen.language))
     writer = _Files(output, trace) if output else _Lines(trace)
     failed = False
-    for text in progress(read(files)):
+    for text in progress(texts):
         converted = engine.convert_text(text.data, variant=variant, activity_style=chosen.activity_style, trace=trace)
         report(text.name, text.at(converted.issues), as_json=as_json, language=chosen.language)
         if converted.bundle is None or has_errors(converted.issues):
@@ -67,7 +70,7 @@ class _Lines:
     def __init__(self, trace: bool) -> None:
         self._trace = trace
 
-    def write(self, text: Text, converted: Converted) -> None:
+    def write(self, text: Text, converted: "Converted") -> None:
         click.echo(encode(converted.bundle))
         if self._trace and converted.trace is not None:
             click.echo(encode({"file": text.name, "trace": rows(converted)}), err=True)
@@ -81,7 +84,7 @@ class _Files:
         self._trace = trace
         self._used: set[str] = set()
 
-    def write(self, text: Text, converted: Converted) -> None:
+    def write(self, text: Text, converted: "Converted") -> None:
         names = itertools.chain([text.stem], (f"{text.stem}-{number}" for number in itertools.count(2)))
         stem = next(name for name in names if name not in self._used)
         self._used.add(stem)
@@ -97,6 +100,6 @@ class _Files:
             raise CouldNotRun(issue("cli.cannot-write", file=file, reason=error.strerror or "?")) from None
 
 
-def rows(converted: Converted) -> list[dict[str, Any]]:
+def rows(converted: "Converted") -> list[dict[str, Any]]:
     """The trace as plain rows: element, rule, map position, source pointer."""
     return [] if converted.trace is None else converted.trace.rows()

@@ -1,12 +1,14 @@
 """The settings and the converter of a command; a map or package that cannot be used ends it with exit code 3."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from service import config
-from service.pipeline import Converter
+
+if TYPE_CHECKING:
+    from service.pipeline import Converter
 
 MAPPINGS = click.option(
     "--mappings",
@@ -21,6 +23,8 @@ def settings(**flags: Any) -> config.Settings:
     return config.load(**flags)
 
 
-def converter(chosen: config.Settings) -> Converter:
+def converter(chosen: config.Settings) -> "Converter":
     """Everything compiled."""
+    from service.pipeline import Converter
+
     return Converter.load(**chosen.for_converter())

@@ -21,7 +21,7 @@ FILES = click.argument("files", metavar="FILE…", nargs=-1, required=True)
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One document: `name` for people (`file` or `file:line`), `stem` for output files, `line` it starts on (from 1)."""
+    """One document: `name` is for people (`file` or `file:line`), `stem` for output files, `line` counts from 1."""
 
     name: str
     stem: str
@@ -38,7 +38,10 @@ class Text:
 
 def read(files: Iterable[str]) -> Iterator[Text]:
     """Every document of `files` in order; `-` is standard input. Raises a usage error for a name that is not there."""
-    paths = [found for name in files for found in _found(name)]
+    return _texts([found for name in files for found in _found(name)])
+
+
+def _texts(paths: list[tuple[Path | None, str]]) -> Iterator[Text]:
     total = sum(path.stat().st_size for path, _ in paths if path is not None)
     done = 0
     for path, stem in paths:
@@ -82,9 +85,9 @@ def _documents(stream: BinaryIO, name: str, stem: str, done: int, total: int) ->
     if second is None:
         yield Text(name, stem, first, number, done + len(first), total)
         return
-    for number, line in itertools.chain([(number, first), second], lines):
+    for at, line in itertools.chain([(number, first), second], lines):
         done += len(line)
-        yield Text(f"{name}:{number}", f"{stem}-{number}", line, number, done, total)
+        yield Text(f"{name}:{at}", f"{stem}-{at}", line, at, done, total)
 
 
 def _whole(line: bytes) -> bool:
