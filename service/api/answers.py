@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/http.html#mime-type, https://hl7.org/fhir/R4/http.html#p
 from typing import Any, cast
 
 from flask import Response, current_app, request
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, NotAcceptable, RequestEntityTooLarge
 
 from service.fhir.json import encode, pretty
 from service.issues import LANGUAGES
@@ -44,6 +44,14 @@ def wanted(*possible: str) -> str | None:
         return possible[0]
     best = max(possible, key=lambda one: accepted[one])
     return best if accepted[best] > 0 else None
+
+
+def fhir_wanted() -> str:
+    """The media type in which this request wants its resource; ends the request where it wants another form."""
+    found = wanted(*FHIR_TYPES)
+    if found is None:
+        raise NotAcceptable(", ".join(FHIR_TYPES))
+    return found
 
 
 def sent() -> str:

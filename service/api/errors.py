@@ -92,6 +92,8 @@ def _http(error: HTTPException) -> Response:
     allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
     most = current_app.config["MAX_BODY"]
     params: dict[str, Any] = {"method": request.method, "allowed": allowed, "most": most}
+    if status == 406:
+        params["possible"] = error.description
     found = issue(_WERKZEUG.get(status, "http.bad-request"), **params)
     answer = fhir(outcome([found], language()), status)
     if allowed:

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 
-from service.api.answers import FHIR, FHIR_TYPES, fhir, wanted
+from service.api.answers import FHIR, fhir, fhir_wanted
 from service.api.errors import refused
 from service.api.operations import Operation
 
@@ -24,11 +24,8 @@ def metadata() -> Response:
     mode = request.args.get("mode", "full")
     if mode not in ("full", "normative", "terminology"):
         raise refused("http.parameter-value", name="mode", expected="`full`, `normative` or `terminology`")
-    mimetype = wanted(*FHIR_TYPES)
-    if mimetype is None:
-        raise refused("http.not-acceptable", possible=", ".join(FHIR_TYPES))
     found = current_app.extensions["yhdessa-operations"]
-    return fhir(capability_statement(found, current_app.extensions["yhdessa-started"]), mimetype=mimetype)
+    return fhir(capability_statement(found, current_app.extensions["yhdessa-started"]), mimetype=fhir_wanted())
 
 
 def capability_statement(operations: Iterable[Operation], date: datetime) -> dict[str, Any]:

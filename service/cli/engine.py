@@ -1,5 +1,6 @@
 """The settings and the converter of a command; a map or package that cannot be used ends it with exit code 3."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ import click
 from service import config
 
 if TYPE_CHECKING:
+    from service.fhir.definitions import Definitions
     from service.pipeline import Converter
 
 MAPPINGS = click.option(
@@ -28,3 +30,16 @@ def converter(chosen: config.Settings) -> "Converter":
     from service.pipeline import Converter
 
     return Converter.load(**chosen.for_converter())
+
+
+def definitions(chosen: config.Settings, packages: Sequence[Path] = ()) -> "Definitions":
+    """R4 core, our own artefacts, the packages of the installation, and these."""
+    from service.fhir.definitions import core
+
+    folder = chosen.package_folder
+    files = [*(sorted(folder.glob("*.tgz")) if folder.is_dir() else []), *packages]
+    if not files:
+        return core()
+    from service.fhir.packages import read_package
+
+    return core().with_packages([read_package(file) for file in files])

@@ -30,6 +30,11 @@ class Text:
     done: int = 0
     total: int = 0
 
+    @property
+    def file(self) -> str:
+        """The name without the line."""
+        return self.name.removesuffix(f":{self.line}")
+
     def at(self, issues: Iterable[Issue]) -> list[Issue]:
         """The issues with their places in the whole file."""
         found = placed(issues, self.data)
@@ -62,7 +67,7 @@ def _found(name: str) -> list[tuple[Path | None, str]]:
     if name == "-":
         return [(None, "stdin")]
     path = Path(name)
-    if path.is_file():
+    if path.exists() and not path.is_dir():
         return [(path, path.name.removesuffix(path.suffix))]
     if not path.is_dir():
         raise click.BadParameter(f"{name!r} is neither a file nor a folder.", param_hint="FILE")
