@@ -18,12 +18,9 @@ _EAST, _WEST = 14 * 60, -12 * 60
 
 
 def precision(value: Any) -> int | None:
-    """Digits of a decimal, or of a date or time as far as it is given."""
-    if type(value) is int:
-        return len(str(abs(value)))
-    if type(value) is Decimal:
-        digits = value.as_tuple()
-        return max(len(digits.digits), 1 - int(digits.exponent))
+    """The digits after the point of a number; of a date or time all digits that are given."""
+    if type(value) in (int, Decimal):
+        return max(0, -int(Decimal(value).as_tuple().exponent))
     if type(value) is Moment:
         return value.precision
     raise failure("operand", expected="a number, a date or a time", found=nodes.named(value))

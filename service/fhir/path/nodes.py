@@ -9,6 +9,7 @@ An item is one of
 A tuple and not a class, because an invariant makes dozens and a tuple costs a tenth.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -46,8 +47,14 @@ def sane(value: Decimal) -> bool:
     return value.is_finite() and -_MAGNITUDE <= value.adjusted() <= _MAGNITUDE
 
 
+_NUMBER = re.compile(r"-?[0-9]{1,60}(?:\.[0-9]{1,60})?(?:[eE][+-]?[0-9]{1,2})?")
+
+
 def _decimal(value: Any) -> Any:
-    return Decimal(value) if type(value) is int else value
+    """A decimal; one that a careless conversion from XML left as a string still is one."""
+    if type(value) is int or (type(value) is str and _NUMBER.fullmatch(value)):
+        return Decimal(value)
+    return value
 
 
 def _moment(parse: Callable[[str], Moment | None]) -> Callable[[Any], Any]:
@@ -97,11 +104,9 @@ def quantity(value: Any) -> Quantity | None:
     """A FHIR Quantity as a System one: its code where the system is UCUM, else its unit; with a comparator none."""
     if type(value) is not dict or "comparator" in value:
         return None
-    number, unit = value.get("value"), value.get("unit")
+    number, unit = _decimal(value.get("value")), value.get("unit")
     if value.get("system") == UCUM and "code" in value:
         unit = value["code"]
-    if type(number) is int:
-        number = Decimal(number)
     if type(number) is not Decimal or not sane(number) or type(unit) not in (str, type(None)):
         return None
     return Quantity(number, unit or "1")

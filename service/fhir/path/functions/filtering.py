@@ -160,7 +160,7 @@ def iif(call: Invocation) -> Code:
 
 @compiled(TABLE, "sort", 0, 20)
 def sort(call: Invocation) -> Code:
-    """By the values themselves, or by keys; a minus before a key reverses it. Empty keys come first."""
+    """By the values themselves, or by keys; a minus before a key reverses it. Empty keys come first either way."""
     many = call.target.many
     keys = [_sort_key(call, at) for at in range(call.count)] or [(lambda this, scope: [this], False)]
 
@@ -172,9 +172,12 @@ def sort(call: Invocation) -> Code:
 
         def compare(one: Any, other: Any) -> int:
             for left, right, (_, down) in zip(one[1], other[1], keys, strict=True):
-                order = _order(left, right)
+                if left is None or right is None:
+                    order = (left is not None) - (right is not None)
+                else:
+                    order = (equality.compare(left, right) or 0) * (-1 if down else 1)
                 if order:
-                    return -order if down else order
+                    return order
             return 0
 
         try:
@@ -192,9 +195,3 @@ def _sort_key(call: Invocation, at: int) -> tuple[Many, bool]:
     arguments = (*call.node.arguments[:at], inner, *call.node.arguments[at + 1 :])
     plain = type(call.node)(call.node.place, call.node.target, call.node.name, arguments)
     return Invocation(plain, call.target, call.site, call.compile_node).body(at).many, down
-
-
-def _order(left: Any, right: Any) -> int:
-    if left is None or right is None:
-        return (left is not None) - (right is not None)
-    return equality.compare(left, right) or 0

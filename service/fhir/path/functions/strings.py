@@ -7,6 +7,7 @@ import base64
 import binascii
 import html
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,8 @@ from service.fhir.path.functions.base import Table, values
 from service.fhir.path.nodes import MAX_TEXT
 
 TABLE: Table = {}
+_JSON_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_JSON_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
 def _about(name: str, look: Callable[[str, str], Any], types: Any) -> None:
@@ -152,9 +155,9 @@ def unescape(items: list[Any], form: list[Any]) -> list[Any]:
     text, name = nodes.text(items), nodes.text(form)
     if text is None or name not in ("html", "json"):
         return []
-    if name == "html":
-        return [html.unescape(text)]
-    try:
-        return [json.loads(f'"{text}"', strict=False)]
-    except ValueError:
-        return []
+    return [html.unescape(text) if name == "html" else _JSON_ESCAPE.sub(_unescaped, text)]
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    name = match[1]
+    return chr(int(name[1:], 16)) if len(name) == 5 else _JSON_ESCAPES.get(name, name)
