@@ -6,19 +6,22 @@ https://hl7.org/fhir/R4/fhirpath.html#types, https://hl7.org/fhir/R4/formats.htm
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from service.fhir.trim import FHIR_TYPE
+
 Entries = tuple[tuple[str, str], ...]
 
-FHIR_TYPE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type"
 _SYSTEM = "http://hl7.org/fhirpath/System."
 
 
 def type_name(type_: Mapping[str, Any], path: str = "") -> str:
-    """The FHIR type that an `ElementDefinition.type` stands for (`System.String` stands for `id`, `string`, `uri`…)."""
+    """The FHIR type that an `ElementDefinition.type` stands for (`System.String` stands for `id`, `string`, `uri`…).
+
+    `path` of an element of a resource, where the definition may be an untrimmed one (see `trim` on resource ids).
+    """
     code: str = type_.get("code", "")
     if not code.startswith(_SYSTEM):
         return code
-    # R4 says "string" for the id of a resource, and means "id": https://hl7.org/fhir/R4/resource.html#Resource
-    if path.count(".") == 1 and path.endswith(".id") and path[0].isupper() and path != "Element.id":
+    if path.count(".") == 1 and path.endswith(".id"):
         return "id"
     for extension in type_.get("extension", ()):
         if extension["url"] == FHIR_TYPE:
@@ -76,7 +79,6 @@ class TypeModel:
         structure = self._structure(root) if root in self._kinds else None
         if structure is None:
             return
-        is_resource = self._kinds[root] == "resource"
         base = structure.get("baseDefinition", "").rpartition("/")[2]
         self._bases[root] = base or None
         elements = structure["snapshot"]["element"]
@@ -91,11 +93,11 @@ class TypeModel:
                 self._bases[path] = element["type"][0]["code"]
                 types.setdefault(path, {})
             stem = name.removesuffix("[x]")
-            types[parent][stem] = _entries(element, path, stem, path in parents, is_resource)
+            types[parent][stem] = _entries(element, path, stem, path in parents)
         self._types |= types
 
 
-def _entries(element: Mapping[str, Any], path: str, stem: str, has_children: bool, is_resource: bool) -> Entries:
+def _entries(element: Mapping[str, Any], path: str, stem: str, has_children: bool) -> Entries:
     if has_children:
         return ((stem, path),)
     if "contentReference" in element:
@@ -103,4 +105,4 @@ def _entries(element: Mapping[str, Any], path: str, stem: str, has_children: boo
     types = element.get("type", ())
     if path.endswith("[x]"):
         return tuple((choice_key(stem, one["code"]), one["code"]) for one in types)
-    return ((stem, type_name(types[0], path if is_resource else "")),) if types else ((stem, "Element"),)
+    return ((stem, type_name(types[0])),) if types else ((stem, "Element"),)

@@ -80,6 +80,8 @@ _EXTENSIONS = frozenset(
         "structuredefinition-compliesWithProfile",
     )
 ) | {"http://hl7.org/fhir/tools/StructureDefinition/additional-binding"}
+FHIR_TYPE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type"
+_STRING = "http://hl7.org/fhirpath/System.String"
 _CONSTRAINT = ("extension", "key", "severity", "human", "expression", "source")
 _CONCEPT = ("code", "display", "property", "concept")
 
@@ -106,6 +108,15 @@ def _trim_structure(structure: dict[str, Any]) -> None:
         elements = structure.pop(other, {}).get("element", [])
         if other == view:
             structure[view] = {"element": [trim_element(one) for one in elements]}
+    if structure["kind"] == "resource" and view == "snapshot":
+        _correct_id(structure["snapshot"]["element"])
+
+
+def _correct_id(elements: list[dict[str, Any]]) -> None:
+    """R4's definitions call the id of a resource a `string`; it is an `id`: https://hl7.org/fhir/R4/resource.html."""
+    for element in elements[1:2]:
+        if element["path"].endswith(".id"):
+            element["type"] = [{"extension": [{"url": FHIR_TYPE, "valueUrl": "id"}], "code": _STRING}]
 
 
 def trim_element(element: Mapping[str, Any]) -> dict[str, Any]:
