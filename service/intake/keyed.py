@@ -126,12 +126,16 @@ class _Compiler:
 
 
 def _all_children(out: dict[str, Any], value: Mapping[str, Any], ids: Identities | None, names: list[str]) -> None:
-    """Without `children`, a team or plan is about every child of the family, in their order."""
+    """Without `children`, a team or plan is about every child of the family, in their order; a need or a recipient
+    is about the children of its plan."""
     children = [child["id"] for child in value["family"]["children"]]
     for name in names:
         for one in [out[name]] if isinstance(out.get(name), dict) else out.get(name, ()):
             if "children" not in one:
                 one["children"] = [dict(ids.named[child]) for child in children] if ids else list(children)
+            for part in (*one.get("needs", ()), *one.get("recipients", ())):
+                if "children" not in part:
+                    part["children"] = list(one["children"])
 
 
 def _unfinished(value: Any, ids: Any, parent: Parent) -> Any:
