@@ -11,6 +11,7 @@ from typing import Any
 from service import assets
 from service.fhir.model import TypeModel
 from service.fhir.pack import Pack, Row, memory, open_pack
+from service.fhir.packages import read_folder
 from service.fhir.snapshot import generate
 from service.fhir.trim import trim
 from service.issues import Issue
@@ -137,3 +138,11 @@ def _same_version(have: str, wanted: str) -> bool:
 def core() -> Definitions:
     """R4 core (4.0.1), as built by `schemas/tools/build_definitions.py`."""
     return Definitions([open_pack(assets.schemas() / "fhir" / "definitions" / "r4.pack")])
+
+
+@functools.cache
+def ours() -> Definitions:
+    """R4 core with our own profiles, extensions, code systems, value sets and questionnaires over it."""
+    folder = assets.schemas() / "fhir"
+    own = sorted(one for one in folder.iterdir() if one.is_dir() and one.name != "definitions")
+    return core().with_packages([read_folder(one, f"yhdessa/{one.name}") for one in own])
