@@ -1,0 +1,153 @@
+"""Bindings: codes against the value sets that elements are bound to, and codings against their own code systems.
+
+https://hl7.org/fhir/R4/terminologies.html#binding, https://hl7.org/fhir/R4/terminologies.html#strength
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from service.fhir.valuesets import Membership
+from service.validation.run import At, ItemCheck, Json, Run
+
+if TYPE_CHECKING:
+    from service.validation.rules import Rules
+
+MAX_VALUE_SET = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
+_STRENGTHS = ("required", "extensible", "preferred")
+_CODED = frozenset(("code", "Coding", "CodeableConcept", "Quantity", "uri", "string", "url", "canonical", "id"))
+_REMEMBERED = 100_000
+
+
+class Bindings:
+    """The checks of bindings."""
+
+    def __init__(self, rules: "Rules") -> None:
+        self._rules = rules
+        self._codings: dict[tuple[Any, Any, Any], tuple[str, dict[str, object]] | None] = {}
+
+    def membership(self, url: str | None) -> Membership | None:
+        """The codes of a value set; None where it is not known."""
+        found = self._rules.terminology.membership(url) if url else None
+        return found if found is not None and found.known else None
+
+    def codes(self, binding: Json) -> frozenset[str] | None:
+        """All codes that a required binding allows, where they can be listed."""
+        if binding.get("strength") != "required":
+            return None
+        found = self.membership(binding.get("valueSet"))
+        return found.codes if found is not None and found.finite else None
+
+    def contains(self, members: Membership, value: Any) -> bool | None:
+        """Whether a code, Coding, CodeableConcept or Quantity is in the value set; None where that cannot be told."""
+        if type(value) is str:
+            return members.has_code(value)
+        answers = set()
+        for coding in _codings(value):
+            system, code = coding.get("system"), coding.get("code")
+            if type(code) is not str:
+                continue
+            answers.add(members.has(system, code) if type(system) is str else False)
+        return True if True in answers else None if None in answers else False
+
+    def compile(self, element: Json, type_name: str) -> ItemCheck | None:
+        """The check of the binding of an element; None where nothing is demanded."""
+        binding = element.get("binding")
+        if not binding or type_name not in _CODED:
+            return None
+        checks = []
+        strength, url = binding.get("strength"), binding.get("valueSet")
+        if strength in _STRENGTHS and (members := self.membership(url)) is not None:
+            checks.append(self._check(members, url, strength))
+        for extension in binding.get("extension", ()):
+            if extension.get("url") == MAX_VALUE_SET:
+                most = extension.get("valueCanonical") or extension.get("valueUri")
+                if strength != "required" and (members := self.membership(most)) is not None:
+                    checks.append(self._check(members, most, "required"))
+        if len(checks) < 2:
+            return checks[0] if checks else None
+
+        def both(value: Any, sibling: Any, at: At, run: Run) -> None:
+            for check in checks:
+                check(value, sibling, at, run)
+
+        return both
+
+    def _check(self, members: Membership, url: str, strength: str) -> ItemCheck:
+        contains = self.contains
+        known: dict[tuple[Any, Any], bool | None] = {}
+
+        def check(value: Any, sibling: Any, at: At, run: Run) -> None:
+            if type(value) is str:
+                mark = (None, value)
+            elif type(value) is dict:
+                codings = value.get("coding", value)
+                one = codings[0] if type(codings) is list and len(codings) == 1 else codings
+                mark = (one.get("system"), one.get("code")) if type(one) is dict else (None, one)
+                if type(mark[0]) not in (str, type(None)) or type(mark[1]) is not str:
+                    mark = ("", None)
+            else:
+                return
+            answer = known.get(mark) if mark[1] is not None else None
+            if mark not in known or mark[1] is None:
+                answer = contains(members, value)
+                if mark[1] is not None and len(known) < _REMEMBERED:
+                    known[mark] = answer
+            if answer is False:
+                _outside(value, url, strength, at, run)
+
+        return check
+
+    def check_coding(self, value: Json, sibling: Any, at: At, run: Run) -> None:
+        """A Coding against its own code system: the code exists and is called what `display` says."""
+        mark = (value.get("system"), value.get("code"), value.get("display"))
+        if type(mark[0]) is not str or type(mark[1]) is not str:
+            return
+        if type(mark[2]) not in (str, type(None)):
+            mark = (mark[0], mark[1], None)
+        if mark not in self._codings:
+            if len(self._codings) > _REMEMBERED:
+                self._codings.clear()
+            self._codings[mark] = self._judge(*mark)
+        found = self._codings[mark]
+        if found is None:
+            return
+        key, params = found
+        if key == "validation.display":
+            if run.options.displays != "ignore":
+                run.add(key, (at, "display"), severity=run.options.displays, **params)
+        else:
+            run.add(key, (at, "code"), **params)
+
+    def _judge(self, system: str, code: str, display: str | None) -> tuple[str, dict[str, object]] | None:
+        terminology = self._rules.terminology
+        if terminology.in_system(system, code) is False:
+            return "validation.code-unknown", {"code": code, "system": system}
+        wrong = terminology.display_issue(system, code, display) if display else None
+        return ("validation.display", dict(wrong.params)) if wrong else None
+
+
+def _codings(value: Any) -> Iterator[Json]:
+    if type(value) is dict:
+        codings = value.get("coding")
+        if type(codings) is list:
+            yield from (one for one in codings if type(one) is dict)
+        elif "code" in value:
+            yield value
+
+
+def _outside(value: Any, url: str, strength: str, at: At, run: Run) -> None:
+    if strength == "preferred":
+        if run.options.preferred_bindings == "ignore":
+            return
+        severity = run.options.preferred_bindings
+    else:
+        severity = "error" if strength == "required" else "warning"
+    if type(value) is str:
+        run.add("validation.binding", at, severity=severity, code=value, valueset=url, strength=strength)
+        return
+    codes = [f"{one.get('system', '')}#{one['code']}" for one in _codings(value) if type(one.get("code")) is str]
+    if codes:
+        shown = ", ".join(codes)
+        run.add("validation.binding", at, severity=severity, code=shown, valueset=url, strength=strength)
+    elif "value" not in value and "extension" not in value:
+        run.add("validation.binding-no-code", at, severity=severity, valueset=url, strength=strength)

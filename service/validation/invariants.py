@@ -1,0 +1,132 @@
+"""Invariants of the definitions: natively where they are well known, as compiled FHIRPath otherwise.
+
+https://hl7.org/fhir/R4/conformance-rules.html#constraints
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from service.fhir.path import Env, PathError, compile_test
+from service.validation import narrative
+from service.validation.natives import NATIVES, Native
+from service.validation.run import At, ItemCheck, Json, Run
+
+if TYPE_CHECKING:
+    from service.validation.rules import Rules
+
+_ELE_1 = "hasValue() or (children().count() > id.count())"  # in every walk
+BEST_PRACTICE = "http://hl7.org/fhir/StructureDefinition/elementdefinition-bestpractice"
+_SEVERITIES = {"error": "error", "warning": "warning"}
+
+Test = Callable[[Any, Any, Run], bool | None]  # (value, its `_` sibling, run); None: cannot be told
+
+
+class Invariants:
+    """The checks of `ElementDefinition.constraint`."""
+
+    def __init__(self, rules: "Rules") -> None:
+        self._rules = rules
+        self._tests: dict[tuple[str, str], Test | None] = {}
+
+    def of_type(self, constraints: Sequence[Json], type_name: str) -> tuple[ItemCheck, ...]:
+        """The checks of every object of a type."""
+        return tuple(self._compile(constraints, type_name))
+
+    def of_element(self, element: Json, type_name: str, known: Iterable[str]) -> tuple[ItemCheck, ...]:
+        """The checks of one element, without those that its type makes anyway (`known` keys)."""
+        rows = [one for one in element.get("constraint", ()) if one["key"] not in known]
+        return tuple(self._compile(rows, type_name))
+
+    def _compile(self, constraints: Sequence[Json], type_name: str) -> Iterable[ItemCheck]:
+        for one in constraints:
+            expression = one.get("expression")
+            if not expression or expression == _ELE_1:
+                continue
+            test = self._test(expression, type_name)
+            if test is not None:
+                yield _check(one, test)
+
+    def _test(self, expression: str, type_name: str) -> Test | None:
+        mark = (expression, type_name)
+        if mark not in self._tests:
+            native = NATIVES.get(expression)
+            path = self._path(expression, type_name)
+            self._tests[mark] = _native(native, path) if native else path
+        return self._tests[mark]
+
+    def _path(self, expression: str, type_name: str) -> Test | None:
+        """The FHIRPath as a test; None where it cannot be compiled: a definition's defect is no fault of the data."""
+        try:
+            compiled = compile_test(expression, model=self._rules.model, context=type_name)
+        except PathError:
+            return None
+
+        def test(value: Any, sibling: Any, run: Run) -> bool | None:
+            try:
+                return compiled(value, self.env(run), sibling)
+            except PathError:
+                return None
+
+        return test
+
+    def env(self, run: Run) -> Env:
+        """The world of an expression: the resource around it, its container, and what references lead to."""
+        key = ("env", id(run.resource), id(run.root), run.base)
+        found = run.memo.get(key)
+        if found is None:
+            rules = self._rules
+            base = run.base
+
+            def resolve(reference: str) -> Any:
+                kept, run.base = run.base, base
+                try:
+                    return rules.references.resolve(reference, run)
+                finally:
+                    run.base = kept
+
+            def member_of(url: str, value: Any) -> bool | None:
+                members = rules.bindings.membership(url)
+                return None if members is None else rules.bindings.contains(members, value)
+
+            def conforms_to(url: str, value: Any) -> bool | None:
+                if rules.profiles.resource(url) is None:
+                    return None
+                return rules.profiles.conforms(value, url, run)
+
+            found = run.memo[key] = Env(
+                resource=run.resource,
+                root_resource=run.root,
+                resolve=resolve,
+                member_of=member_of,
+                conforms_to=conforms_to,
+                html_checks=narrative.allowed,
+            )
+        env: Env = found
+        return env
+
+
+def _native(native: Native, path: Test | None) -> Test:
+    def test(value: Any, sibling: Any, run: Run) -> bool | None:
+        if type(value) is not dict:
+            return path(value, sibling, run) if path else None
+        answer = native(value, run)
+        return path(value, sibling, run) if answer is None and path else answer
+
+    return test
+
+
+def _check(constraint: Json, test: Test) -> ItemCheck:
+    key = constraint["key"]
+    human = constraint.get("human") or constraint["expression"]
+    severity = _SEVERITIES.get(constraint.get("severity", "error"), "error")
+    is_best_practice = key == "dom-6" or any(
+        one.get("url") == BEST_PRACTICE and one.get("valueBoolean") for one in constraint.get("extension", ())
+    )
+
+    def check(value: Any, sibling: Any, at: At, run: Run) -> None:
+        if test(value, sibling, run) is False:
+            level = run.options.best_practice if is_best_practice else severity
+            if level != "ignore":
+                run.add("validation.invariant", at, severity=level, constraint=key, rule=key, human=human)
+
+    return check

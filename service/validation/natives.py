@@ -1,0 +1,153 @@
+"""Well-known invariants in plain Python, each under the very text of its FHIRPath expression.
+
+A definition with another expression under the same key is evaluated as FHIRPath. https://hl7.org/fhir/R4/fhirpath.html
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from service.validation.bundles import entries
+from service.validation.references import contained
+from service.validation.run import Run
+
+Native = Callable[[Any, Run], bool | None]  # None: evaluate the FHIRPath
+
+
+def _has(value: Any, name: str) -> bool:
+    return name in value or "_" + name in value
+
+
+def _ext_1(value: Any, run: Run) -> bool:
+    has_value = any(key.startswith(("value", "_value")) for key in value)
+    return ("extension" in value) != has_value
+
+
+def _ref_1(value: Any, run: Run) -> bool:
+    reference = value.get("reference")
+    if type(reference) is not str or not reference.startswith("#"):
+        return True
+    if len(reference) == 1:
+        return True  # The resource that contains this one.
+    return reference[1:] in contained(run)
+
+
+def _per_1(value: Any, run: Run) -> bool | None:
+    start, end = value.get("start"), value.get("end")
+    if type(start) is not str or type(end) is not str or start == end:
+        return True
+    if len(start) == len(end) and start[19:] == end[19:]:
+        return start <= end
+    return None
+
+
+def _inside(value: Any) -> list[Any]:
+    rows = value.get("contained")
+    return [one for one in rows if type(one) is dict] if type(rows) is list else []
+
+
+def _dom_2(value: Any, run: Run) -> bool:
+    return not any("contained" in one for one in _inside(value))
+
+
+def _meta(value: Any, *names: str) -> bool:
+    metas = [one.get("meta") for one in _inside(value)]
+    return not any(type(meta) is dict and _has(meta, name) for meta in metas for name in names)
+
+
+def _dom_3(value: Any, run: Run) -> bool:
+    inside = _inside(value)
+    if not inside:
+        return True
+    named = {text[1:] for text in _texts(value) if text.startswith("#")}
+    return all(one.get("id") in named or "#" in _texts(one) for one in inside)
+
+
+def _texts(value: Any) -> set[str]:
+    """Every string in `value` that could be a reference or a url within the document."""
+    found: set[str] = set()
+    stack = [value]
+    while stack:
+        node = stack.pop()
+        if type(node) is dict:
+            for item in node.values():
+                if type(item) is str:
+                    if item[:1] == "#":
+                        found.add(item)
+                else:
+                    stack.append(item)
+        elif type(node) is list:
+            stack += (one for one in node if type(one) is not str)
+            found.update(one for one in node if type(one) is str and one[:1] == "#")
+    return found
+
+
+def _dom_6(value: Any, run: Run) -> bool:
+    text = value.get("text")
+    return run.resource is not run.root or (type(text) is dict and _has(text, "div"))
+
+
+_HISTORY = frozenset(("batch", "transaction", "history"))
+_RESPONSES = frozenset(("batch-response", "transaction-response", "history"))
+
+
+def _bdl_3(value: Any, run: Run) -> bool:
+    wanted = value.get("type") in _HISTORY
+    return all(("request" in entry) == wanted for _, entry, _ in entries(value))
+
+
+def _bdl_4(value: Any, run: Run) -> bool:
+    wanted = value.get("type") in _RESPONSES
+    return all(("response" in entry) == wanted for _, entry, _ in entries(value))
+
+
+def _bdl_7(value: Any, run: Run) -> bool:
+    if value.get("type") == "history":
+        return True
+    seen: set[str] = set()
+    for _, entry, resource in entries(value):
+        url = entry.get("fullUrl")
+        if type(url) is str:
+            meta = resource.get("meta") if resource else None
+            version = meta.get("versionId", "") if type(meta) is dict else ""
+            mark = f"{url}{version}"
+            if mark in seen:
+                return False
+            seen.add(mark)
+    return True
+
+
+NATIVES: Mapping[str, Native] = MappingProxyType(
+    {
+        "extension.exists() != value.exists()": _ext_1,
+        "reference.startsWith('#').not() or (reference.substring(1).trace('url') in "
+        "%rootResource.contained.id.trace('ids'))": _ref_1,
+        "start.hasValue().not() or end.hasValue().not() or (start <= end)": _per_1,
+        "code.empty() or system.exists()": lambda value, run: not _has(value, "code") or _has(value, "system"),
+        "value.empty() or system.exists()": lambda value, run: not _has(value, "value") or _has(value, "system"),
+        "comparator.empty()": lambda value, run: not _has(value, "comparator"),
+        "data.empty() or contentType.exists()": lambda value, run: (
+            not _has(value, "data") or _has(value, "contentType")
+        ),
+        "detail.empty() or reference.empty()": lambda value, run: (
+            not _has(value, "detail") or not _has(value, "reference")
+        ),
+        "contained.contained.empty()": _dom_2,
+        "contained.meta.versionId.empty() and contained.meta.lastUpdated.empty()": lambda value, run: _meta(
+            value, "versionId", "lastUpdated"
+        ),
+        "contained.meta.security.empty()": lambda value, run: _meta(value, "security"),
+        "contained.where((('#'+id in (%resource.descendants().reference | %resource.descendants().as(canonical) | "
+        "%resource.descendants().as(uri) | %resource.descendants().as(url))) or descendants().where(reference = '#')"
+        ".exists() or descendants().where(as(canonical) = '#').exists() or descendants().where(as(canonical) = '#')"
+        ".exists()).not()).trace('unmatched', id).empty()": _dom_3,
+        "text.`div`.exists()": _dom_6,
+        "entry.all(request.exists() = (%resource.type = 'batch' or %resource.type = 'transaction' or "
+        "%resource.type = 'history'))": _bdl_3,
+        "entry.all(response.exists() = (%resource.type = 'batch-response' or %resource.type = 'transaction-response' "
+        "or %resource.type = 'history'))": _bdl_4,
+        "(type = 'history') or entry.where(fullUrl.exists()).select(fullUrl&resource.meta.versionId).isDistinct()": (
+            _bdl_7
+        ),
+    }
+)

@@ -1,0 +1,174 @@
+"""References: their form, what they point to, and whether that may stand there.
+
+https://hl7.org/fhir/R4/references.html, https://hl7.org/fhir/R4/bundle.html#references
+"""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from service.validation.run import At, ItemCheck, Json, Run
+
+if TYPE_CHECKING:
+    from service.validation.rules import Rules
+
+TYPE_ROOT = "http://hl7.org/fhir/StructureDefinition/"
+LITERAL = re.compile(r"(?:^|.*/)([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?")
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+def is_absolute(url: str) -> bool:
+    return _ABSOLUTE.match(url) is not None
+
+
+class References:
+    """Checks of `Reference` and `canonical`."""
+
+    def __init__(self, rules: "Rules") -> None:
+        self._rules = rules
+
+    def literal_type(self, reference: str) -> str | None:
+        """The type that a RESTful reference (`Patient/1`, `http://…/Patient/1/_history/2`) names."""
+        match = LITERAL.fullmatch(reference)
+        return match[1] if match and match[1] in self._rules.resource_types else None
+
+    def resolve(self, reference: str, run: Run) -> Json | None:
+        """The resource within this document that `reference` points to: contained, or in the Bundle around it."""
+        if reference.startswith("#"):
+            if len(reference) == 1:
+                return run.root if isinstance(run.root, dict) else None
+            return contained(run).get(reference[1:])
+        if run.bundle is None:
+            return None
+        found: Json | None = run.bundle.find(reference, run.base)
+        return found
+
+    def target_type(self, value: Json, run: Run) -> str | None:
+        """The resource type that a Reference points to, as far as it can be known."""
+        reference = value.get("reference")
+        if type(reference) is str:
+            named = self.literal_type(reference)
+            if named:
+                return named
+            found = self.resolve(reference, run)
+            if found is not None:
+                name = found.get("resourceType")
+                return name if type(name) is str else None
+        named = value.get("type")
+        return named if type(named) is str and named in self._rules.resource_types else None
+
+    def check(self, value: Json, sibling: Any, at: At, run: Run) -> None:
+        """What holds of every Reference: its literal agrees with its `type`, and has a form that can be followed."""
+        reference = value.get("reference")
+        if type(reference) is not str:
+            return
+        named = value.get("type")
+        if type(named) is str and named in self._rules.resource_types:
+            target = self.target_type({"reference": reference}, run)
+            if target is not None and target != named:
+                run.add("validation.reference-type", (at, "type"), type=named, target=target)
+        if run.bundle is not None and not reference.startswith("#") and not is_absolute(reference):
+            self._check_in_bundle(reference, at, run)
+
+    def _check_in_bundle(self, reference: str, at: At, run: Run) -> None:
+        if reference.count("/") in (1, 3):
+            return
+        if "?" in reference and run.bundle.type in ("transaction", "batch"):
+            return
+        if run.base is not None:
+            run.add("validation.reference-format", (at, "reference"), reference=reference)
+
+    def targets(self, element: Json, type_name: str) -> ItemCheck | None:
+        """The check of `type.targetProfile` and `type.aggregation` of an element, `None` where anything may stand."""
+        urls: list[str] = []
+        modes: set[str] = set()
+        for type_ in element.get("type", ()):
+            if type_.get("code") == type_name:
+                urls += type_.get("targetProfile", ())
+                modes.update(type_.get("aggregation", ()))
+        if type_name != "Reference" or (not urls and not modes):
+            return None
+        allowed, profiles = self._split(urls)
+        if allowed is None and not profiles and not modes:
+            return None
+
+        def check(value: Any, sibling: Any, at: At, run: Run) -> None:
+            if type(value) is not dict:
+                return
+            target = self.target_type(value, run)
+            if allowed is not None and target is not None and target not in allowed:
+                run.add("validation.reference-target", at, target=target, allowed=", ".join(sorted(allowed)))
+                return
+            if modes:
+                self._check_mode(value, modes, at, run)
+            if profiles and target in profiles:
+                self._check_target(value, profiles[target], at, run)
+
+        return check
+
+    def _split(self, urls: list[str]) -> tuple[frozenset[str] | None, dict[str, list[str]]]:
+        """The allowed types (None: any) and, by type, the profiles of which a target must meet one."""
+        allowed: set[str] | None = set()
+        profiles: dict[str, list[str]] = {}
+        plain: set[str] = set()
+        for url in urls:
+            bare = url.partition("|")[0]
+            name = bare.removeprefix(TYPE_ROOT)
+            if name in ("Resource", "DomainResource"):
+                allowed = None
+                break
+            if name in self._rules.resource_types:
+                plain.add(name)
+            else:
+                structure = self._rules.definitions.structure(url)
+                if structure is None:
+                    allowed = None  # A profile that is not known may be of any type.
+                    break
+                name = structure["type"]
+                if name in ("Resource", "DomainResource"):
+                    allowed = None
+                    break
+                profiles.setdefault(name, []).append(url)
+            allowed.add(name)
+        for name in plain:
+            profiles.pop(name, None)
+        return (frozenset(allowed) if allowed else None), (profiles if allowed else {})
+
+    def _check_mode(self, value: Json, modes: set[str], at: At, run: Run) -> None:
+        reference = value.get("reference")
+        if type(reference) is not str:
+            return
+        if reference.startswith("#"):
+            mode = "contained"
+        else:
+            mode = "referenced" if self.resolve(reference, run) is None else "bundled"
+        if mode in modes or (mode == "bundled" and "referenced" in modes):
+            return
+        if mode == "referenced" and "bundled" in modes and run.bundle is None:
+            return  # Without the Bundle around it nobody can tell.
+        if mode == "referenced":
+            run.add("validation.reference-not-found", at, reference=reference)
+        else:
+            run.add("validation.reference-aggregation", at, mode=mode, modes=", ".join(sorted(modes)))
+
+    def _check_target(self, value: Json, profiles: list[str], at: At, run: Run) -> None:
+        reference = value.get("reference")
+        found = self.resolve(reference, run) if type(reference) is str else None
+        if found is not None and not any(self._conforms(found, url, run) for url in profiles):
+            run.add("validation.reference-profile", at, reference=reference, profiles=", ".join(profiles))
+
+    def _conforms(self, target: Json, url: str, run: Run) -> bool:
+        """Whether a resource of this document meets a profile, worked out once a run; a cycle is taken to be met."""
+        mark = (id(target), url)
+        if mark not in run.memo:
+            run.memo[mark] = True
+            run.memo[mark] = self._rules.profiles.conforms(target, url, run)
+        return bool(run.memo[mark])
+
+
+def contained(run: Run) -> dict[str, Json]:
+    """The contained resources of the current root by id."""
+    if run.contained is None:
+        inside = run.root.get("contained") if isinstance(run.root, dict) else None
+        rows = inside if isinstance(inside, list) else []
+        run.contained = {row["id"]: row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)}
+    return run.contained

@@ -1,0 +1,118 @@
+"""Everything compiled from one set of definitions, made when first needed and kept.
+
+https://hl7.org/fhir/R4/validation.html
+"""
+
+import difflib
+from typing import Any
+
+from service.fhir.definitions import Definitions
+from service.fhir.terminology import Terminology
+from service.validation.bindings import Bindings
+from service.validation.bundles import Index, check_bundle
+from service.validation.extensions import Extensions
+from service.validation.fields import Node, Walk
+from service.validation.invariants import Invariants
+from service.validation.primitives import Primitives
+from service.validation.profiles import Profiles
+from service.validation.questionnaires import check_response
+from service.validation.references import References
+from service.validation.run import At, Json, Run
+from service.validation.types import Types
+
+_ABSTRACT = frozenset(("Resource", "DomainResource"))
+_ONLY_TYPE = "http://hl7.org/fhir/StructureDefinition/"
+
+
+class Rules:
+    """One per validator; holds no state of a validation."""
+
+    def __init__(self, definitions: Definitions, terminology: Terminology) -> None:
+        self.definitions = definitions
+        self.terminology = terminology
+        self.model = definitions.model
+        self.invariants = Invariants(self)
+        self.bindings = Bindings(self)
+        self.references = References(self)
+        self.profiles = Profiles(self)
+        self.extensions = Extensions(self)
+        self.types = Types(self)
+        self.primitives = Primitives(self)
+        kinds = definitions.types()
+        self.resource_types = frozenset(name for name in kinds if kinds[name] == "resource") - _ABSTRACT
+        self._any = Node("Resource", lambda node: self._resource_walk(contained=False))
+        self._contained = Node("Resource", lambda node: self._resource_walk(contained=True))
+
+    def any_resource(self, contained: bool) -> Node:
+        """The node of a place that takes a resource of any type."""
+        return self._contained if contained else self._any
+
+    def _resource_walk(self, contained: bool) -> Walk:
+        types, node_of = self.resource_types, self.types.node
+
+        def walk(value: Json, at: At, run: Run) -> None:
+            name = value.get("resourceType")
+            if type(name) is not str or name not in types:
+                self._wrong_type(value, at, run)
+                return
+            before = run.resource, run.root, run.contained, run.bundle, run.base, run.place
+            run.resource, run.place = value, at
+            if not contained:
+                run.root, run.contained = value, None
+                if run.bundle is not None:
+                    run.base = run.bundle.full_url_of(value)
+            if name == "Bundle":
+                run.bundle, run.base = Index(value), None
+            node_of(name).walk(value, at, run)
+            self._declared(value, name, at, run)
+            if name == "Bundle":
+                check_bundle(value, at, run, self)
+            elif name == "QuestionnaireResponse":
+                check_response(value, at, run, self)
+            run.resource, run.root, run.contained, run.bundle, run.base, run.place = before
+
+        return walk
+
+    def _declared(self, value: Json, name: str, at: At, run: Run) -> None:
+        """The profiles that the resource names for itself."""
+        meta = value.get("meta")
+        urls = meta.get("profile") if type(meta) is dict else None
+        if type(urls) is not list or (at is not None and not run.options.bundle_profiles):
+            return
+        for index, url in enumerate(urls):
+            if type(url) is str:
+                self.conform(value, url, at, run, ((((at, "meta"), "profile"), index)))
+
+    def conform(self, value: Json, url: str, at: At, run: Run, named_at: At) -> None:
+        """Check `value` against the profile `url`, which stands at `named_at`."""
+        check = self.profiles.resource(url)
+        if check is None:
+            if url.partition("|")[0] != _ONLY_TYPE + str(value.get("resourceType")):
+                run.add("validation.profile-unknown", named_at, severity=run.options.unknown_profiles, url=url)
+            return
+        mark = (id(value), url)
+        if mark in run.active:
+            return
+        run.active.add(mark)
+        check(value, None, at, run)
+        run.active.discard(mark)
+
+    def requested(self, value: Json, url: str, run: Run) -> None:
+        """Check the outermost resource against a profile that the caller asks for."""
+        kept = run.bundle
+        if value.get("resourceType") == "Bundle":
+            run.bundle = Index(value)
+        if self.profiles.resource(url) is None:
+            run.add("validation.profile-not-loaded", None, url=url)
+        else:
+            self.conform(value, url, None, run, None)
+        run.bundle = kept
+
+    def _wrong_type(self, value: Json, at: At, run: Run) -> None:
+        name: Any = value.get("resourceType")
+        if name is None:
+            run.add("validation.resource-type-missing", at)
+        elif type(name) is str and (near := difflib.get_close_matches(name, self.resource_types, 1)):
+            run.add("validation.resource-type-near", (at, "resourceType"), type=name, near=near[0])
+        else:
+            run.add("validation.resource-type-unknown", (at, "resourceType"), type=name)
