@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-
 from service.fhir.json import escape
 from service.intake.schema import Schema
 from service.intake.shape import Shape
@@ -19,10 +18,25 @@ MOST = 100
 """More problems than this are not listed: the same slip, made in a program, repeats."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}\Z")
-_FORMS = frozenset(
-    "localId text line date dateTime oid uri municipalityCode hetu language".split()
-    + "terhikki sv businessId postalCode country county nationalCode".split()
-)
+_FORMS = {
+    "localId": "local-id",
+    "text": "text",
+    "line": "line",
+    "date": "date",
+    "dateTime": "date-time",
+    "oid": "oid",
+    "uri": "uri",
+    "municipalityCode": "municipality-code",
+    "hetu": "hetu",
+    "language": "language",
+    "terhikki": "terhikki",
+    "sv": "sv",
+    "businessId": "business-id",
+    "postalCode": "postal-code",
+    "country": "country",
+    "county": "county",
+    "nationalCode": "national-code",
+}
 _MISSING = {
     "where": "where-missing",
     "provision": "provision-missing",
@@ -43,7 +57,7 @@ def explain(document: Any, kind: str, schema: Schema) -> list[Issue]:
         return [issue("intake.too-deep", pointer="")]
     found: dict[tuple[str, str | None], Issue] = {}
     for error in errors:
-        for one in _issues(error, root, document):
+        for one in _issues(error, root):
             found.setdefault((one.key, one.pointer), one)
     listed = sorted(found.values(), key=lambda one: _order(one.pointer))
     if not listed:
@@ -54,7 +68,7 @@ def explain(document: Any, kind: str, schema: Schema) -> list[Issue]:
     return listed
 
 
-def _issues(error: Any, root: Shape, document: Any) -> Iterator[Issue]:
+def _issues(error: Any, root: Shape) -> Iterator[Issue]:
     path = list(error.instance_path)
     shape = shape_at(root, path)
     explainer = _EXPLAIN.get(error.kind.name)
@@ -135,7 +149,7 @@ def _form(error: Any, pointer: str, shape: Shape | None) -> Iterator[Issue]:
     if not error.instance.strip():
         yield issue("intake.empty-text", pointer=pointer)
     elif sort:
-        yield issue(f"intake.form-{_kebab(sort)}", pointer=pointer)
+        yield issue(f"intake.form-{_FORMS[sort]}", pointer=pointer)
     else:
         yield issue("intake.form", pointer=pointer)
 
@@ -203,7 +217,3 @@ def _pointer(path: Iterable[str | int]) -> str:
 def _order(pointer: str | None) -> list[tuple[int, str]]:
     steps = (pointer or "").split("/")[1:]
     return [(int(step), "") if step.isdigit() else (0, step) for step in steps]
-
-
-def _kebab(name: str) -> str:
-    return re.sub(r"[A-Z]", lambda match: f"-{match[0].lower()}", name)

@@ -97,7 +97,7 @@ def pointer(path: Any) -> str:
 def _walk(value: Any, shape: Shape, path: Any, around: Found | None, facts: Facts) -> None:
     if shape.type == "object":
         found = Found(value, path, shape, around)
-        if shape.name:
+        if shape.name and path:
             facts.objects.setdefault(shape.name, []).append(found)
         if shape.entity:
             facts.entities.setdefault(shape.entity, []).append(found)
@@ -113,5 +113,5 @@ def _walk(value: Any, shape: Shape, path: Any, around: Found | None, facts: Fact
         facts.references.append(Found(value, path, shape, around))
     elif shape.special == "dateTime":
         facts.times.append(Found(value, path, shape, around))
-    elif shape.type == "string" and not shape.enum:
+    elif shape.type == "string" and not shape.enum and shape.special != "date":
         facts.strings.append(Found(value, path, shape, around))

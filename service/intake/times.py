@@ -56,6 +56,14 @@ def day(text: str) -> date | None:
         return None
 
 
+def when(text: str) -> datetime | None:
+    """The moment of a date (its first, in Helsinki) or a time; nothing where it means none."""
+    try:
+        return moment(f"{text}T00:00" if len(text) == 10 else text)
+    except (ValueError, OverflowError):
+        return None
+
+
 def _micro(text: str) -> str:
     """`datetime` knows microseconds only: digits beyond them do not change which of two times is earlier for us."""
     return re.sub(r"(\.\d{1,6})\d*", lambda match: match[1].ljust(7, "0"), text)

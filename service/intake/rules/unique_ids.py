@@ -1,0 +1,38 @@
+"""A local id names one thing: one person, professional or organisation in the document, one entry in its list."""
+
+from collections.abc import Iterator
+
+from service.intake.facts import Facts
+from service.intake.identity import NAMED
+from service.issues import Issue, issue
+
+
+def check(facts: Facts) -> Iterator[Issue]:
+    for kind in sorted(NAMED):
+        for found in facts.entities.get(kind, ()):
+            local = found.value["id"]
+            if facts.named[local] is not found:
+                yield _twice(facts, local, found.at("id"), facts.named[local].at("id"))
+    for kind, entities in facts.entities.items():
+        if kind in NAMED or kind in ("place", "relation"):
+            continue
+        seen: dict[tuple[object, str], str] = {}
+        for found in entities:
+            key = (found.around.path if found.around else None, found.value["id"])
+            first = seen.setdefault(key, found.at("id"))
+            if first != found.at("id"):
+                yield _twice(facts, found.value["id"], found.at("id"), first)
+    yield from _relations(facts)
+
+
+def _twice(facts: Facts, local: str, pointer: str, first: str) -> Issue:
+    return issue("intake.id-twice", pointer=pointer, value=facts.shown(local), first=first)
+
+
+def _relations(facts: Facts) -> Iterator[Issue]:
+    for person in (*facts.of("guardian"), *facts.of("otherMember")):
+        seen: set[str] = set()
+        for index, relation in enumerate(person.value["relations"]):
+            if relation["child"] in seen:
+                yield issue("intake.relation-twice", pointer=person.at("relations", index, "child"))
+            seen.add(relation["child"])
