@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service import config
+from service import assets, config
+from service.cli.output import report
 
 if TYPE_CHECKING:
     from service.fhir.definitions import Definitions
@@ -33,13 +34,18 @@ def converter(chosen: config.Settings) -> "Converter":
 
 
 def definitions(chosen: config.Settings, packages: Sequence[Path] = ()) -> "Definitions":
-    """R4 core, our own artefacts, the packages of the installation, and these."""
+    """R4 core, the packages of the installation, our own artefacts, and these packages; later ones win.
+
+    A package of the installation that is broken is left out and told on standard error.
+    """
     from service.fhir.definitions import core
+    from service.fhir.packages import load_packages, read_folder, read_package
 
     folder = chosen.package_folder
-    files = [*(sorted(folder.glob("*.tgz")) if folder.is_dir() else []), *packages]
-    if not files:
-        return core()
-    from service.fhir.packages import read_package
-
-    return core().with_packages([read_package(file) for file in files])
+    layers = []
+    if folder.is_dir():
+        loaded = load_packages(folder)
+        report(str(folder), loaded.issues, as_json=False, language=chosen.language)
+        layers += loaded.packages
+    layers.append(read_folder(assets.schemas() / "fhir", "yhdessa"))
+    return core().with_packages([*layers, *(read_package(file) for file in packages)])

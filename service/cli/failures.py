@@ -7,19 +7,28 @@ from collections.abc import Iterator
 import click
 
 from service.config import SettingsError
-from service.fhir.json import JsonError
 from service.issues import Issue, issue
 
 
 class CouldNotRun(click.ClickException):
-    """Ends the command with exit code 3 and the text of the issue."""
+    """Ends the command with exit code 3 and the text of the issues."""
 
     exit_code = 3
 
-    def __init__(self, found: Issue) -> None:
-        where = f"{found.where}: " if found.where else ""
-        super().__init__(where + found.text(spoken()))
-        self.issue = found
+    def __init__(self, *issues: Issue) -> None:
+        super().__init__("\n".join(_sentence(found) for found in issues))
+        self.issues = issues
+
+
+def _sentence(found: Issue) -> str:
+    place = f"{found.line}:{found.column}: " if found.line else ""
+    return (f"{found.where}: " if found.where else place) + found.text(spoken())
+
+
+def _carried(error: Exception) -> list[Issue]:
+    one = getattr(error, "issue", None)
+    found = [one] if one is not None else list(getattr(error, "issues", ()))
+    return [row for row in found if isinstance(row, Issue)]
 
 
 def spoken() -> str:
@@ -35,8 +44,12 @@ def explained() -> Iterator[None]:
         yield
     except SettingsError as error:
         raise CouldNotRun(issue("cli.setting", name=error.name, reason=error.reason)) from None
-    except JsonError as error:
-        raise CouldNotRun(error.issue) from None
+    except ValueError as error:
+        # The errors of the core (a map, a package, an expression) carry what is to be said.
+        found = _carried(error)
+        if not found:
+            raise
+        raise CouldNotRun(*found) from None
     except BrokenPipeError:
         raise  # Whoever read our output has had enough; click ends quietly.
     except OSError as error:

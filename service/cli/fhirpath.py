@@ -6,7 +6,6 @@ from typing import Any
 import click
 
 from service.cli.engine import definitions, settings
-from service.cli.failures import CouldNotRun
 from service.cli.inputs import read
 from service.clock import now
 from service.fhir.json import encode, parse
@@ -24,7 +23,7 @@ def command(expression: str, file: str, packages: tuple[Path, ...]) -> None:
 
     Prints a JSON array of `{"type": …, "value": …}`; of many resources (NDJSON) one array a line.
     """
-    from service.fhir.path import Env, PathError, evaluate
+    from service.fhir.path import Env, evaluate
     from service.fhir.terminology import Terminology
     from service.validation import Validator
 
@@ -44,10 +43,7 @@ def command(expression: str, file: str, packages: tuple[Path, ...]) -> None:
 
     env = Env(now=now(), member_of=member_of, conforms_to=conforms_to)
     for text in texts:
-        try:
-            found = evaluate(expression, parse(text.data), env=env, model=known.model)
-        except PathError as error:
-            raise CouldNotRun(error.issue) from None
+        found = evaluate(expression, parse(text.data), env=env, model=known.model)
         click.echo(encode([{"type": name, "value": value} for name, value in found]))
 
 
