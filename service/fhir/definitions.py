@@ -17,6 +17,8 @@ from service.fhir.trim import trim
 from service.issues import Issue
 
 FHIR_VERSION = "4.0.1"
+FINNISH = ("hl7.fhir.fi.base", "hl7.fhir.fi.scheduling")
+"""The packs that `schemas/tools/build_finnish.py` makes."""
 _HL7 = ("http://hl7.org/fhir/", "http://terminology.hl7.org/")
 TYPE_ROOT = "http://hl7.org/fhir/StructureDefinition/"
 
@@ -142,7 +144,8 @@ def core() -> Definitions:
 
 @functools.cache
 def ours() -> Definitions:
-    """R4 core with our own profiles, extensions, code systems, value sets and questionnaires over it."""
+    """R4 core with the Finnish base and scheduling profiles and our own artefacts over it, in that order."""
     folder = assets.schemas() / "fhir"
+    finnish = [open_pack(folder / "definitions" / f"{name}.pack") for name in FINNISH]
     own = sorted(one for one in folder.iterdir() if one.is_dir() and one.name != "definitions")
-    return core().with_packages([read_folder(one, f"yhdessa/{one.name}") for one in own])
+    return core().with_packages([*finnish, *(read_folder(one, f"yhdessa/{one.name}") for one in own)])
