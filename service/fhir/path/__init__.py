@@ -13,7 +13,7 @@ from typing import Any
 
 from service.fhir.path import nodes
 from service.fhir.path.ast import AST
-from service.fhir.path.code import Site, Types
+from service.fhir.path.code import Code, Site, Truth, Types
 from service.fhir.path.compiler import compile_node
 from service.fhir.path.env import Env, Scope
 from service.fhir.path.errors import PathError, failure
@@ -23,6 +23,7 @@ from service.fhir.path.parser import parse
 
 Test = Callable[..., bool]
 Values = Callable[..., list[Any]]
+Start = Callable[[Any, Any], Any]
 _DEFAULT = Env()
 _SYSTEM_NAMES = {
     "Boolean": "boolean",
@@ -47,7 +48,10 @@ def compile_test(
     Not `strict` (the default): `as()` keeps several items, as R4's own dom-3 needs, and an unknown element is empty.
     `PathError` when the expression is wrong, and from the test where it cannot be evaluated.
     """
-    many, start = _compiled(expression, model, context, strict)
+    code, start = _compiled(expression, model, context, strict)
+    many, truth = code.many, code.truth
+    if truth is not None:
+        return _boolean_test(truth, start)
 
     def test(value: Any, env: Env = _DEFAULT, element: Any = None) -> bool:
         this = start(value, element)
@@ -60,15 +64,23 @@ def compile_test(
     return test
 
 
+def _boolean_test(truth: Truth, start: Start) -> Test:
+    def test(value: Any, env: Env = _DEFAULT, element: Any = None) -> bool:
+        this = start(value, element)
+        return truth(this, Scope(env, this)) is True
+
+    return test
+
+
 def compile_values(
     expression: str, *, model: Model | None = None, context: str | None = None, strict: bool = False
 ) -> Values:
     """`values(value, env=Env(), element=None) -> list` of plain JSON: objects as they stand, dates as text."""
-    many, start = _compiled(expression, model, context, strict)
+    code, start = _compiled(expression, model, context, strict)
 
     def values(value: Any, env: Env = _DEFAULT, element: Any = None) -> list[Any]:
         this = start(value, element)
-        found = [nodes.plain(item) for item in many(this, Scope(env, this))]
+        found = [nodes.plain(item) for item in code.many(this, Scope(env, this))]
         return [one for one in found if one is not None]
 
     return values
@@ -92,9 +104,9 @@ def evaluate(
     if model is not None and context is None and type(resource) is dict:
         found = resource.get("resourceType")
         context = found if type(found) is str and model.kind(found) is not None else None
-    many, start = _compiled(expression, model, context, strict)
+    code, start = _compiled(expression, model, context, strict)
     this = start(resource, None)
-    items = many(this, Scope(env or _DEFAULT, this))
+    items = code.many(this, Scope(env or _DEFAULT, this))
     return [(_type_name(item), nodes.plain(item)) for item in items]
 
 
@@ -105,22 +117,18 @@ def _type_name(item: Any) -> str:
     return _SYSTEM_NAMES.get(found.name, found.name) if found.namespace == "System" else found.name
 
 
-def _compiled(expression: str, model: Model | None, context: str | None, strict: bool) -> Any:
-    return _cached(expression, model, context, strict)
-
-
 @functools.lru_cache(4096)
-def _cached(expression: str, model: Model | None, context: str | None, strict: bool) -> Any:
+def _compiled(expression: str, model: Model | None, context: str | None, strict: bool) -> tuple[Code, Start]:
     types: Types = None if context is None else frozenset({context})
     site = Site(model, strict, types)
     try:
         code = compile_node(parse(expression), site)
     except RecursionError:
         raise failure("too-deep", most=0) from None
-    return code.many, _starter(model, context)
+    return code, _starter(model, context)
 
 
-def _starter(model: Model | None, context: str | None) -> Callable[[Any, Any], Any]:
+def _starter(model: Model | None, context: str | None) -> Start:
     if model is not None and context is not None and context not in nodes.ABSTRACT:
         return lambda value, element: (value, context, element)
 

@@ -20,7 +20,7 @@ from service.fhir.path.ast import (
     Unary,
     Variable,
 )
-from service.fhir.path.code import NOTHING, Code, Site, Types, constant, exact, this_code
+from service.fhir.path.code import NOTHING, Code, Site, Types, constant, exact, of_truth, this_code
 from service.fhir.path.env import Scope
 from service.fhir.path.errors import PathError, failure
 from service.fhir.path.functions import REGISTRY
@@ -38,6 +38,8 @@ def compile_node(node: AST, site: Site) -> Code:
 
 def _literal(node: Literal, site: Site) -> Code:
     value = node.value
+    if isinstance(value, bool):
+        return of_truth(lambda this, scope: value)
     kind = value.kind if isinstance(value, Moment) else nodes.type_of(value).name
     return constant(value, types=frozenset({f"System.{kind}"}))
 

@@ -10,7 +10,7 @@ from typing import Any
 from service.fhir.path import moments, quantities, ucum
 from service.fhir.path.errors import failure
 from service.fhir.path.moments import Moment
-from service.fhir.path.nodes import named, sane, system
+from service.fhir.path.nodes import QUANTITIES, named, sane, system
 from service.fhir.path.quantities import Quantity
 
 _MAX_PAIRS = 5_000_000
@@ -74,10 +74,8 @@ def _compare_quantities(left: Quantity, right: Quantity) -> int | None:
 def compare(left: Any, right: Any) -> int | None:
     """-1, 0 or 1 for two System values; `None` where it stays open; an error for types that have no order."""
     kind, other = type(left), type(right)
-    if kind in (int, Decimal) and other in (int, Decimal):
-        return (left > right) - (left < right)
-    if kind is str and other is str:
-        return (left > right) - (left < right)
+    if (kind is str and other is str) or (kind in (int, Decimal) and other in (int, Decimal)):
+        return int(left > right) - int(left < right)
     if kind is Moment and other is Moment and (left.kind == "Time") == (right.kind == "Time"):
         return moments.compare(left, right)
     if kind is Quantity and other is Quantity:
@@ -89,6 +87,10 @@ def compare(left: Any, right: Any) -> int | None:
 
 def key(item: Any) -> Any:
     """A hashable key: two items have the same one when they are equal."""
+    if type(item) is str:
+        return item
+    if type(item) is tuple and type(item[0]) is dict and item[1] not in QUANTITIES:
+        return _object_key(item[0])
     value = system(item)
     kind = type(value)
     if kind is str:
@@ -101,13 +103,17 @@ def key(item: Any) -> Any:
     if kind is Quantity:
         return _quantity_key(value)
     if kind is dict:
-        return frozenset((name, key(one)) for name, one in value.items())
+        return _object_key(value)
     if kind is list:
         return ("list", *(key(one) for one in value))
     if kind is tuple:
         inner = key(value[0])
         return inner if value[2] is None else (inner, key(value[2]))
     return value
+
+
+def _object_key(value: dict[str, Any]) -> Any:
+    return frozenset([(name, one if type(one) is str else key(one)) for name, one in value.items()])
 
 
 def _quantity_key(value: Quantity) -> Any:

@@ -28,4 +28,6 @@ class PathError(ValueError):
 def failure(kind: str, place: Place | None = None, /, **params: object) -> PathError:
     """The error of kind `fhirpath.<kind>` at `place` (line, column)."""
     line, column = place or (None, None)
-    return PathError(issue(f"fhirpath.{kind}", line=line, column=column, **params))
+    return PathError(
+        issue(f"fhirpath.{kind}", line=line, column=column, **{name: str(value) for name, value in params.items()})
+    )

@@ -3,12 +3,13 @@
 https://hl7.org/fhir/R4/fhirpath.html#types, http://hl7.org/fhirpath/N1/#models
 """
 
+from collections.abc import Hashable
 from typing import Protocol
 
 Entries = tuple[tuple[str, str], ...]
 
 
-class Model(Protocol):
+class Model(Hashable, Protocol):
     """The types of one FHIR version; `service.fhir.definitions` gives R4's, a test may give its own.
 
     Type names are bare: `Patient`, `HumanName`, `code`, `Age`. A backbone element's type is its path

@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/fhirpath.html#polymorphism; the ways to walk are chosen when an expression is compiled.
 """
 
+import functools
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -124,6 +125,8 @@ def member(source: Many | None, name: str, model: Model | None) -> Many:
 
 def typed_member(source: Many | None, entries: Entries) -> Many:
     """`source.name` where every item is an element of one known type and the name stands for `entries`."""
+    if source is None and (only := primitive(entries)) is not None:
+        return _own_primitive(only, entries[0][1])
     if source is None:
 
         def from_this(this: Any, scope: Scope) -> list[Any]:
@@ -151,19 +154,40 @@ def typed_member(source: Many | None, entries: Entries) -> Many:
     return from_items
 
 
+def _own_primitive(key: str, type_name: str) -> Many:
+    """The commonest step of all: one primitive of `$this`."""
+    sibling_key = "_" + key
+
+    def read(this: Any, scope: Scope) -> list[Any]:
+        holder = this[0]
+        if type(holder) is dict:
+            value = holder.get(key)
+            if value is not None and type(value) is not list and sibling_key not in holder:
+                return [(value, type_name, None)]
+            if value is None and sibling_key not in holder:
+                return []
+        else:
+            holder = this[2]
+            if type(holder) is not dict:
+                return []
+        out: list[Any] = []
+        put_typed(holder, key, type_name, out)
+        return out
+
+    return read
+
+
 def children(item: Any, model: Model | None) -> list[Any]:
-    """All children of one item, in the order of the definition or, without a type, of the JSON."""
+    """All children of one item, in the order of the JSON."""
     out: list[Any] = []
     holder = item
     if type(item) is tuple:
         value, type_name, element = item
         holder = value if type(value) is dict else element
         if type_name and model is not None:
-            names = model.elements(type_name)
-            if names and type(holder) is dict:
-                for name in names:
-                    for key, child_type in model.child(type_name, name) or ():
-                        put_typed(holder, key, child_type, out)
+            types = child_types(model, type_name)
+            if types and type(holder) is dict:
+                _put_known(holder, types, out)
                 return out
     if type(holder) is dict:
         for key, value in holder.items():
@@ -174,6 +198,22 @@ def children(item: Any, model: Model | None) -> list[Any]:
             elif key[1:] not in holder:
                 put_plain(None, value, out)
     return out
+
+
+@functools.lru_cache(4096)
+def child_types(model: Model, type_name: str) -> dict[str, str]:
+    """The type of each JSON key that an element of `type_name` may have."""
+    rows = (entry for name in model.elements(type_name) for entry in model.child(type_name, name) or ())
+    return dict(rows)
+
+
+def _put_known(holder: dict[str, Any], types: dict[str, str], out: list[Any]) -> None:
+    for key in holder:
+        child_type = types.get(key)
+        if child_type is not None:
+            put_typed(holder, key, child_type, out)
+        elif key[:1] == "_" and key[1:] not in holder and (child_type := types.get(key[1:])) in CONVERSIONS:
+            put_typed(holder, key[1:], str(child_type), out)
 
 
 def descendants(items: list[Any], model: Model | None) -> list[Any]:
@@ -205,15 +245,18 @@ def presence(entries: Entries) -> Callable[[Any, Scope], bool]:
 
         return has_one
 
+    wanted = frozenset(keys)
+
     def has(this: Any, scope: Scope) -> bool:
         holder = this[0] if type(this[0]) is dict else this[2]
-        if type(holder) is not dict:
+        # An object has a handful of keys, an open choice a hundred: it is the object that is searched.
+        if type(holder) is not dict or wanted.isdisjoint(holder):
             return False
-        for key in keys:
-            if key in holder:
-                child = holder[key]
-                if child is not None and child != []:
-                    return True
-        return False
+        return any(holder[key] is not None and holder[key] != [] for key in wanted.intersection(holder))
 
     return has
+
+
+def primitive(entries: Entries) -> str | None:
+    """The JSON key, where `entries` are one element of a primitive type."""
+    return entries[0][0] if len(entries) == 1 and entries[0][1] in CONVERSIONS else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from service.fhir.path.ast import AST, Call, Special, walk
-from service.fhir.path.code import Code, Site, Truth, Types, as_truth
+from service.fhir.path.code import BOOLEAN, Code, Site, Truth, Types, as_truth
 from service.fhir.path.env import Scope
 from service.fhir.path.errors import PathError, Place, failure
 from service.fhir.path.navigation import Many
@@ -102,9 +102,18 @@ def _simple(function: Values, types: Any) -> Callable[[Invocation], Code]:
         result = call.target.types if types is KEPT else types
         arguments = [call.argument(at).many for at in range(call.count)]
         ordered = call.target.ordered if types is KEPT else True
-        return Code(_closure(function, call.target.many, arguments, call.place), None, result, None, ordered)
+        many = _closure(function, call.target.many, arguments, call.place)
+        return Code(many, _first_of(many) if types is BOOLEAN else None, result, None, ordered)
 
     return compile_call
+
+
+def _first_of(many: Many) -> Truth:
+    def decide(this: Any, scope: Scope) -> bool | None:
+        found = many(this, scope)
+        return found[0] if found else None
+
+    return decide
 
 
 def _closure(function: Values, many: Many, arguments: list[Many], place: Place) -> Many:

@@ -8,7 +8,8 @@ from service.fhir.path.code import BOOLEAN, INTEGER, Code, Truth, as_truth, of_t
 from service.fhir.path.env import Scope
 from service.fhir.path.errors import failure
 from service.fhir.path.functions.base import KEPT, Invocation, Table, compiled, scoped, values
-from service.fhir.path.navigation import presence
+from service.fhir.path.model import Entries
+from service.fhir.path.navigation import presence, primitive
 from service.fhir.path.operators import distinct
 
 TABLE: Table = {}
@@ -37,13 +38,18 @@ def exists(call: Invocation) -> Code:
 
 def _present(call: Invocation) -> Truth:
     """Whether there is anything: one look-up where the target is an element of a known type."""
-    node, site = call.node.target, call.site
-    if isinstance(node, Member) and node.target is None and site.exact is not None and site.model is not None:
-        entries = site.model.child(site.exact, node.name)
-        if entries and site.model.kind(site.exact) is not None:
-            return presence(entries)
+    if entries := _own_entries(call):
+        return presence(entries)
     many = call.target.many
     return lambda this, scope: bool(many(this, scope))
+
+
+def _own_entries(call: Invocation) -> Entries | None:
+    """What the target stands for, where it is the name of an element of `$this` and nothing more."""
+    node, site = call.node.target, call.site
+    if not isinstance(node, Member) or node.target is not None or site.exact is None or site.model is None:
+        return None
+    return site.model.child(site.exact, node.name) if site.model.kind(site.exact) is not None else None
 
 
 @compiled(TABLE, "all", 1)
@@ -123,20 +129,36 @@ def superset_of(items: list[Any], others: list[Any]) -> list[Any]:
     return subset_of(others, items)
 
 
-@values(TABLE, "hasValue", types=BOOLEAN)
-def has_value(items: list[Any]) -> list[Any]:
+@compiled(TABLE, "hasValue")
+def has_value_code(call: Invocation) -> Code:
+    many = call.target.many
+    entries = _own_entries(call)
+    key = primitive(entries) if entries else None
+    if key is None:
+        return of_truth(lambda this, scope: has_value(many(this, scope)))
+
+    def decide(this: Any, scope: Scope) -> bool | None:
+        holder = this[0] if type(this[0]) is dict else this[2]
+        value = holder.get(key) if type(holder) is dict else None
+        return has_value(many(this, scope)) if type(value) is list else value is not None
+
+    return of_truth(decide)
+
+
+def has_value(items: list[Any]) -> bool:
+    """Whether there is one item, and it is a primitive with a value."""
     if len(items) != 1:
-        return [False]
+        return False
     item = items[0]
     if type(item) is tuple:
         value, type_name, _ = item
-        return [value is not None and (type_name in nodes.CONVERSIONS or (not type_name and type(value) is not dict))]
-    return [type(item) is not dict]
+        return value is not None and (type_name in nodes.CONVERSIONS or (not type_name and type(value) is not dict))
+    return type(item) is not dict
 
 
 @values(TABLE, "getValue")
 def get_value(items: list[Any]) -> list[Any]:
-    if not has_value(items)[0]:
+    if not has_value(items):
         return []
     value = nodes.system(items[0])
     return [] if value is None else [value]

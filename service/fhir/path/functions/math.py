@@ -21,7 +21,7 @@ def _number(items: list[Any]) -> int | Decimal | None:
     value = nodes.single(items)
     if value is None or type(value) is int:
         return value
-    if type(value) is Decimal:
+    if isinstance(value, Decimal):
         return value if nodes.sane(value) or not value else None
     raise failure("operand", expected="a number", found=nodes.named(value))
 
@@ -44,7 +44,7 @@ def _rounded(name: str, mode: str) -> None:
     @values(TABLE, name, types=INTEGER)
     def over(items: list[Any]) -> list[Any]:
         value = _number(items)
-        return [] if value is None else [value if type(value) is int else int(value.to_integral_value(mode))]
+        return [] if value is None else [int(value.to_integral_value(mode)) if isinstance(value, Decimal) else value]
 
 
 _rounded("ceiling", decimal.ROUND_CEILING)

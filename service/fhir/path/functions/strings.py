@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 from service.fhir.path import nodes, patterns
-from service.fhir.path.code import BOOLEAN, INTEGER, STRING
-from service.fhir.path.errors import failure
-from service.fhir.path.functions.base import Table, values
+from service.fhir.path.code import BOOLEAN, INTEGER, STRING, Code, of_truth
+from service.fhir.path.env import Scope
+from service.fhir.path.errors import PathError, failure
+from service.fhir.path.functions.base import Invocation, Table, compiled, values
 from service.fhir.path.nodes import MAX_TEXT
 
 TABLE: Table = {}
@@ -25,10 +26,28 @@ _JSON_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 def _about(name: str, look: Callable[[str, str], Any], types: Any) -> None:
     """A function of a string and one string argument; empty where either is."""
 
-    @values(TABLE, name, 1, types=types)
-    def over(items: list[Any], argument: list[Any]) -> list[Any]:
-        text, other = nodes.text(items), nodes.text(argument)
-        return [] if text is None or other is None else [look(text, other)]
+    @compiled(TABLE, name, 1)
+    def compile_look(call: Invocation) -> Code:
+        many, argument, place = call.target.many, call.argument(0).many, call.place
+
+        def answer(this: Any, scope: Scope) -> Any:
+            items = many(this, scope)
+            if not items:
+                return None
+            try:
+                text, other = nodes.text(items), nodes.text(argument(this, scope))
+                return None if text is None or other is None else look(text, other)
+            except PathError as error:
+                raise error.at(place) from None
+
+        if types is BOOLEAN:
+            return of_truth(answer)
+
+        def found(this: Any, scope: Scope) -> list[Any]:
+            value = answer(this, scope)
+            return [] if value is None else [value]
+
+        return Code(found, None, types)
 
 
 def _of(name: str, change: Callable[[str], Any], types: Any) -> None:
