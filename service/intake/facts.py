@@ -1,9 +1,10 @@
 """What the rules ask about a document, gathered in one walk along its shape."""
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from service.fhir.json import escape
 from service.intake.identity import NAMED
@@ -11,12 +12,16 @@ from service.intake.shape import Shape
 from service.intake.times import day
 from service.issues import masked
 
+NESTED, REFERENCE, TIME, TEXT, OID = range(1, 6)
+SHORTEST = 11
+"""Texts shorter than a HETU are of interest to no rule."""
+
+Step = tuple[int, Shape]
 Path = tuple[Any, Any]
 """A place in the document: the place around it, and the key or index in that; the document itself is ()."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """One value and where it lies; `around` is the entity that holds it."""
 
     value: Any
@@ -95,23 +100,48 @@ def pointer(path: Any) -> str:
 
 
 def _walk(value: Any, shape: Shape, path: Any, around: Found | None, facts: Facts) -> None:
-    if shape.type == "object":
-        found = Found(value, path, shape, around)
-        if shape.name and path:
-            facts.objects.setdefault(shape.name, []).append(found)
-        if shape.entity:
-            facts.entities.setdefault(shape.entity, []).append(found)
-            around = found
-        fields = shape.fields
-        for name, inner in value.items():
-            if name in fields:
-                _walk(inner, fields[name].shape, (path, name), around, facts)
-    elif shape.items is not None:
+    steps = _steps(shape)
+    if shape.items is not None:
         for index, inner in enumerate(value):
-            _walk(inner, shape.items, (path, index), around, facts)
-    elif shape.reference:
+            _take(inner, steps[""], (path, index), around, facts)
+        return
+    found = Found(value, path, shape, around)
+    if shape.name and path:
+        facts.objects.setdefault(shape.name, []).append(found)
+    if shape.entity:
+        facts.entities.setdefault(shape.entity, []).append(found)
+        around = found
+    for name, inner in value.items():
+        if (step := steps.get(name)) is not None:
+            _take(inner, step, (path, name), around, facts)
+
+
+def _take(value: Any, step: Step, path: Any, around: Found | None, facts: Facts) -> None:
+    sort, shape = step
+    if sort == NESTED:
+        _walk(value, shape, path, around, facts)
+    elif sort == REFERENCE:
         facts.references.append(Found(value, path, shape, around))
-    elif shape.special == "dateTime":
+    elif sort == TIME:
         facts.times.append(Found(value, path, shape, around))
-    elif shape.type == "string" and not shape.enum and shape.special != "date":
+    elif (sort == TEXT and len(value) >= SHORTEST) or sort == OID:
         facts.strings.append(Found(value, path, shape, around))
+
+
+@functools.lru_cache(1024)
+def _steps(shape: Shape) -> Mapping[str, Step]:
+    """What to do with each field of an object (or, under the empty name, with the entries of a list)."""
+    below = {"": shape.items} if shape.items else {name: one.shape for name, one in shape.fields.items()}
+    return {name: (sort, inner) for name, inner in below.items() if (sort := _sort(inner))}
+
+
+def _sort(shape: Shape) -> int:
+    if shape.items is not None:
+        return NESTED if _sort(shape.items) else 0
+    if shape.type == "object":
+        return NESTED
+    if shape.reference:
+        return REFERENCE
+    if shape.type != "string" or shape.enum or shape.special in ("date", "hetu"):
+        return 0
+    return {"dateTime": TIME, "oid": OID}.get(shape.special, TEXT)

@@ -22,13 +22,8 @@ def stable_id(key: bytes, *parts: str) -> str:
 
 
 def framed(parts: tuple[str, ...]) -> bytes:
-    """`parts` as bytes, each after its length (4 bytes, big-endian)."""
-    frames = []
-    for part in parts:
-        data = part.encode()
-        frames.append(len(data).to_bytes(4, "big"))
-        frames.append(data)
-    return b"".join(frames)
+    """`parts` as bytes, each after its length in characters."""
+    return "".join([f"{len(part)}:{part}," for part in parts]).encode()
 
 
 def written(digest: bytes) -> str:

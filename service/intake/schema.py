@@ -13,10 +13,12 @@ import jsonschema_rs
 
 from service import assets
 from service.fhir import json
-from service.intake.shape import Reader, Shape
+from service.intake.shape import Reader, Shape, objects
 from service.issues import Issue, issue
 
 KINDS = ("meeting", "care-team", "shared-plan", "case")
+RESERVED = frozenset({"resourceId", "practitionerId", "provenanceId", "documentResourceId", "processing"})
+"""Names that the keyed form adds."""
 ROOT = "https://yhdessa.example/fhir/source/"
 
 
@@ -66,7 +68,19 @@ def compose(overlays: Sequence[Mapping[str, Any]]) -> Schema:
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise SchemaError(issue("intake.overlay-invalid", reason=reason)) from None
+    for shape in shapes.values():
+        _refuse_unkeyable(shape)
     return Schema(documents, gates, shapes)
+
+
+def _refuse_unkeyable(root: Shape) -> None:
+    """An overlay may neither use the names that intake adds, nor ask for ids of what has no id of its own."""
+    for shape in objects(root):
+        if taken := sorted(RESERVED & set(shape.fields)):
+            raise SchemaError(issue("intake.overlay-reserved", name=taken[0]))
+        own = shape.fields.get("id")
+        if shape.entity and shape.entity != "relation" and not (own and own.required):
+            raise SchemaError(issue("intake.overlay-entity-id", name=shape.name or shape.entity))
 
 
 def _gate(root: str, registry: Any) -> Any:

@@ -11,6 +11,6 @@ IDS = ("localId", "uri")
 
 def check(facts: Facts) -> Iterator[Issue]:
     for found in facts.strings:
-        if found.shape.special != "hetu" and len(found.value) >= 11 and holds_hetu(found.value):
+        if holds_hetu(found.value):
             key = "intake.hetu-in-id" if found.shape.special in IDS else "intake.hetu-in-text"
             yield issue(key, pointer=found.pointer)

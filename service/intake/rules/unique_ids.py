@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from service.intake.facts import Facts
+from service.intake.facts import Facts, Found
 from service.intake.identity import NAMED
 from service.issues import Issue, issue
 
@@ -16,12 +16,12 @@ def check(facts: Facts) -> Iterator[Issue]:
     for kind, entities in facts.entities.items():
         if kind in NAMED or kind in ("place", "relation"):
             continue
-        seen: dict[tuple[object, str], str] = {}
+        seen: dict[tuple[object, str], Found] = {}
         for found in entities:
             key = (found.around.path if found.around else None, found.value["id"])
-            first = seen.setdefault(key, found.at("id"))
-            if first != found.at("id"):
-                yield _twice(facts, found.value["id"], found.at("id"), first)
+            first = seen.setdefault(key, found)
+            if first is not found:
+                yield _twice(facts, found.value["id"], found.at("id"), first.at("id"))
     yield from _relations(facts)
 
 
