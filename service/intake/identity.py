@@ -128,3 +128,5 @@ class Identities:
         self.practitioners[one["id"]] = practitioner
         role = self.identify("PractitionerRole", practitioner, organisation, one["profession"])
         self._name("professional", one["id"], role)
+        # Where FHIR wants the person and not the role (Annotation.author), the maps find the person here.
+        self.named[one["id"]]["practitioner"] = f"Practitioner/{practitioner}"
