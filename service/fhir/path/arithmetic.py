@@ -48,7 +48,11 @@ def _sum(left: Any, right: Any, sign: int) -> Any:
     if type(left) is int and type(right) is int:
         return bounded(left + sign * right)
     if _numbers(left, right):
-        return bounded(EXACT.add(Decimal(left), sign * Decimal(right))) if _sane(left, right) else None
+        return (
+            bounded((EXACT.add if sign == 1 else EXACT.subtract)(Decimal(left), Decimal(right)))
+            if _sane(left, right)
+            else None
+        )
     if type(left) is str and type(right) is str and sign == 1:
         return joined(left, right)
     if type(left) is Moment and type(right) is Quantity:
@@ -117,10 +121,12 @@ def rest(left: Any, right: Any) -> Any:
 
 def negative(value: Any) -> Any:
     """`-value`."""
-    if type(value) in (int, Decimal):
+    if type(value) is int:
         return -value
+    if type(value) is Decimal:
+        return value.copy_negate() if value else value
     if type(value) is Quantity:
-        return Quantity(-value.value, value.unit, value.calendar)
+        return Quantity(value.value.copy_negate(), value.unit, value.calendar)
     raise failure("operand", expected="a number or a quantity", found=named(value))
 
 

@@ -43,7 +43,7 @@ def _number(value: Decimal, digits: int | None, high: bool) -> Decimal | None:
     if not 0 <= digits <= _MAX_DIGITS or not (nodes.sane(value) or not value):
         return None
     half = Decimal(5).scaleb(min(int(value.as_tuple().exponent), 0) - 1)
-    edge = EXACT.add(value, half if high else -half)
+    edge = EXACT.add(value, half if high else half.copy_negate())
     return edge.quantize(Decimal(1).scaleb(-digits), ROUND_CEILING if high else ROUND_FLOOR, EXACT)
 
 

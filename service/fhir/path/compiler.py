@@ -168,7 +168,7 @@ def _unary(node: Unary, site: Site) -> Code:
             raise error.at(place) from None
         return [negative if minus else value]
 
-    return Code(signed, None, operand.types)
+    return Code(signed)
 
 
 def _type_test(node: TypeTest, site: Site) -> Code:

@@ -97,13 +97,17 @@ def _unit(quantity: Quantity, loose: bool) -> ucum.Unit | None:
 def add(left: Quantity, right: Quantity, sign: int) -> Quantity | None:
     """Sum (or difference with `sign` -1) in the left one's unit; `None` where the units cannot be added."""
     if (left.unit, left.calendar) == (right.unit, right.calendar):
-        return Quantity(EXACT.add(left.value, sign * right.value), left.unit, left.calendar)
+        return Quantity(_sum(left.value, right.value, sign), left.unit, left.calendar)
     base = _scaled(Quantity(Decimal(1), left.unit, left.calendar), right, loose=False)
     if base is None:
         return None
     moved = base[1] / base[0]
     other = EXACT.divide(Decimal(moved.numerator), Decimal(moved.denominator))
-    return Quantity(EXACT.add(left.value, sign * other), left.unit, left.calendar)
+    return Quantity(_sum(left.value, other, sign), left.unit, left.calendar)
+
+
+def _sum(left: Decimal, right: Decimal, sign: int) -> Decimal:
+    return EXACT.add(left, right) if sign == 1 else EXACT.subtract(left, right)
 
 
 def multiply(left: Quantity, right: Quantity) -> Quantity | None:

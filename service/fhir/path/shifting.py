@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from service.fhir.path.errors import failure
 from service.fhir.path.moments import Moment, fraction_digits
-from service.fhir.path.quantities import Quantity
+from service.fhir.path.quantities import EXACT, Quantity
 
 _NAMES = ("year", "month", "day", "hour", "minute", "second")
 # UCUM's `a` and `mo` are so many days, which is not what anybody means by a year later: they are refused.
@@ -70,9 +70,9 @@ def _shift_date(moment: Moment, unit: str, amount: int) -> Moment:
     hour, minute = (int(part) for part in (*parts[3:5], *(0, 0)[len(parts[3:5]) :]))
     second = Decimal(parts[5]) if len(parts) > 5 else Decimal(0)
     start = datetime.datetime(int(parts[0]), int(parts[1]), int(parts[2]), hour, minute)
-    total = second + _seconds(unit, amount)
+    total = EXACT.add(second, _seconds(unit, amount))
     moved_to = start + datetime.timedelta(minutes=int(total // 60) if total >= 0 else -int((-total + 59) // 60))
-    left = total - 60 * Decimal((moved_to - start) // datetime.timedelta(minutes=1))
+    left = EXACT.subtract(total, Decimal(60 * ((moved_to - start) // datetime.timedelta(minutes=1))))
     whole = (moved_to.year, moved_to.month, moved_to.day, moved_to.hour, moved_to.minute, _digits(left, moment))
     return Moment(moment.kind, whole[: len(parts)], moment.offset)
 
@@ -84,8 +84,8 @@ def _seconds(unit: str, amount: int) -> Decimal:
 def _digits(second: Decimal, moment: Moment) -> Decimal:
     """The second with at least the digits it had, and no more than it needs."""
     digits = fraction_digits(moment)
-    needed = max(digits, -int(second.normalize().as_tuple().exponent))
-    return second.quantize(Decimal(1).scaleb(-needed))
+    needed = max(digits, -int(second.normalize(EXACT).as_tuple().exponent))
+    return second.quantize(Decimal(1).scaleb(-needed), context=EXACT)
 
 
 def _shift_time(moment: Moment, unit: str, amount: int) -> Moment:
@@ -93,9 +93,11 @@ def _shift_time(moment: Moment, unit: str, amount: int) -> Moment:
     precision = _NAMES[2 + len(parts)]
     amount, unit = _at_precision(amount, unit, precision)
     hour, minute, second = (*parts, *(0, 0, Decimal(0))[len(parts) :])
-    total = (Decimal(hour) * 3600 + Decimal(minute) * 60 + Decimal(second) + _seconds(unit, amount)) % 86400
+    since = EXACT.add(Decimal(int(hour) * 3600 + int(minute) * 60), Decimal(second))
+    total = EXACT.remainder(EXACT.add(since, _seconds(unit, amount)), Decimal(86400))
     if total < 0:
-        total += 86400
-    minutes, left = divmod(total, 60)
-    whole: tuple[int | Decimal, ...] = (int(minutes) // 60, int(minutes) % 60, _digits(left, moment))
+        total = EXACT.add(total, Decimal(86400))
+    minutes = int(total) // 60
+    left = EXACT.subtract(total, Decimal(60 * minutes))
+    whole: tuple[int | Decimal, ...] = (minutes // 60, minutes % 60, _digits(left, moment))
     return Moment("Time", whole[: len(parts)])

@@ -64,6 +64,7 @@ class Function:
 
 Table = dict[str, Function]
 Values = Callable[..., list[Any]]
+Compiler = Callable[[Invocation], Code]
 KEPT = "kept"
 
 
@@ -72,10 +73,10 @@ def scoped(scope: Scope, index: int) -> Scope:
     return Scope(scope.env, scope.focus, index, scope.total)
 
 
-def compiled(table: Table, name: str, least: int = 0, most: int | None = None) -> Callable[[Any], Any]:
+def compiled(table: Table, name: str, least: int = 0, most: int | None = None) -> Callable[[Compiler], Compiler]:
     """Register a function that compiles its own call."""
 
-    def register(compile_call: Callable[[Invocation], Code]) -> Callable[[Invocation], Code]:
+    def register(compile_call: Compiler) -> Compiler:
         table[name] = Function(compile_call, least, least if most is None else most)
         return compile_call
 
@@ -84,7 +85,7 @@ def compiled(table: Table, name: str, least: int = 0, most: int | None = None) -
 
 def values(
     table: Table, name: str, least: int = 0, most: int | None = None, *, types: Any = None
-) -> Callable[[Any], Any]:
+) -> Callable[[Values], Values]:
     """Register a function over collections: `f(items, *arguments) -> items`, all of them lists.
 
     `types` says what comes out; `KEPT` that these are items of the input.

@@ -28,16 +28,17 @@ def _number(items: list[Any]) -> int | Decimal | None:
 
 def _decimal(items: list[Any]) -> Decimal | None:
     value = _number(items)
-    return None if value is None or abs(value) > 10**60 else Decimal(value)
+    found = None if value is None else Decimal(value)
+    return found if found is None or not found or nodes.sane(found) else None
 
 
 @values(TABLE, "abs")
 def absolute(items: list[Any]) -> list[Any]:
     value = nodes.single(items)
     if type(value) is Quantity:
-        return [Quantity(abs(value.value), value.unit, value.calendar)]
+        return [Quantity(value.value.copy_abs(), value.unit, value.calendar)]
     number = _number(items)
-    return [] if number is None else [abs(number)]
+    return [] if number is None else [number.copy_abs() if isinstance(number, Decimal) else abs(number)]
 
 
 def _rounded(name: str, mode: str) -> None:
@@ -92,7 +93,7 @@ def log(items: list[Any], base: list[Any]) -> list[Any]:
 @values(TABLE, "power", 1)
 def power(items: list[Any], exponent: list[Any]) -> list[Any]:
     value, by = _number(items), _number(exponent)
-    if value is None or by is None or abs(by) > 10_000 or (value == 0 and by < 0):
+    if value is None or by is None or not -10_000 <= by <= 10_000 or (value == 0 and by < 0):
         return []
     if type(value) is int and type(by) is int and by >= 0:
         found = EXACT.power(Decimal(value), by)
