@@ -29,7 +29,7 @@ _HELPERS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "YhdessaReference": (
         "Viittaus",
         "Hänvisning",
-        {"id": "string", "kind": "code", "reference": "string"},
+        {"id": "string", "kind": "code", "reference": "string", "practitioner": "string"},
     ),
     "YhdessaProcessing": ("Käsittely", "Behandling", dict.fromkeys(PROCESSING, "string")),
 }
