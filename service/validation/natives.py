@@ -117,6 +117,21 @@ def _bdl_7(value: Any, run: Run) -> bool:
     return True
 
 
+def _bdl_8(value: Any, run: Run) -> bool:
+    url = value.get("fullUrl")
+    return type(url) is not str or "/_history/" not in url
+
+
+def _ras_2(value: Any, run: Run) -> bool | None:
+    return None if _has(value, "probabilityDecimal") else True
+
+
+def _que_12(value: Any, run: Run) -> bool:
+    # R4 counts from three, though its own words, and the official validator, say two.
+    conditions = value.get("enableWhen")
+    return type(conditions) is not list or len(conditions) < 2 or _has(value, "enableBehavior")
+
+
 NATIVES: Mapping[str, Native] = MappingProxyType(
     {
         "extension.exists() != value.exists()": _ext_1,
@@ -149,5 +164,9 @@ NATIVES: Mapping[str, Native] = MappingProxyType(
         "(type = 'history') or entry.where(fullUrl.exists()).select(fullUrl&resource.meta.versionId).isDistinct()": (
             _bdl_7
         ),
+        # Of a missing value these two are empty, which is not true; R4's own examples show that it is meant to be.
+        "fullUrl.contains('/_history/').not()": _bdl_8,
+        "probability is decimal implies (probability as decimal) <= 100": _ras_2,
+        "enableWhen.count() > 2 implies enableBehavior.exists()": _que_12,
     }
 )

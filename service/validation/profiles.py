@@ -128,8 +128,11 @@ class Compiler:
         self.root = root
         self._references: dict[str, ItemCheck] = {}
 
-    def item(self, branch: Branch, base: Json, type_name: str) -> ItemCheck | None:
-        """The check of one instance against `branch`; `base` is the element's own definition in the type above it."""
+    def item(self, branch: Branch, base: Json, type_name: str, within: bool = False) -> ItemCheck | None:
+        """The check of one instance against `branch`; `base` is the element's own definition in the type above it.
+
+        `within` says that it is a resource within another: what stands in it sees it as %resource, it itself does not.
+        """
         element = branch.element
         checks: list[ItemCheck] = list(patterns.compile_values(element, base))
         own = self.rules.types.element(type_name) or {}
@@ -139,8 +142,9 @@ class Compiler:
             bound = self.rules.bindings.compile(element, type_name)
             if bound:
                 checks.append(bound)
-        checks += self._typed(element, base, type_name)
-        checks += self._children(branch, type_name)
+        inner = [*self._typed(element, base, type_name), *self._children(branch, type_name)]
+        if inner:
+            checks.append(self._inside(_all(inner)) if within else _all(inner))
         return _all(checks) if checks else None
 
     def _typed(self, element: Json, base: Json, type_name: str) -> list[ItemCheck]:
@@ -156,7 +160,7 @@ class Compiler:
             elif type_name == "Resource":
                 checks.append(_of_type(code, self.rules.profiles.any_of(profiles)))
         if type_name == "Reference" and element.get("type") != base.get("type"):
-            target = self.rules.references.targets(element, type_name)
+            target = self.rules.references.targets(element, type_name, is_profile=True)
             if target:
                 checks.append(target)
         return checks
@@ -201,10 +205,10 @@ class Compiler:
         limit = int(most) if most != "*" and most != base.get("max") else None
         allowed = self.allowed(element, types)
         each = {
-            one: self.instance(branch, base, one) for one in set(types.values()) if allowed is None or one in allowed
+            one: self.instance(branch, base, one) for one in set(types.values()) if allowed is None or one == "Resource" or one in allowed
         }
         each = {one: check for one, check in each.items() if check is not None}
-        slicer = Slicer(self, branch, base, types, parent_type) if branch.slices else None
+        slicer = Slicer(self, branch, base, types) if branch.slices else None
         if not (least or limit is not None or allowed is not None or each or slicer):
             return None
         return _child_check(element["path"], name, extract, least, limit, allowed, each, slicer)
@@ -217,8 +221,7 @@ class Compiler:
         if type_name != "Resource":
             return self.item(branch, base, type_name)
         given = own_types(branch.element)
-        inner = self.item(branch, base, given[0] if len(given) == 1 else type_name)
-        return self._inside(inner) if inner else None
+        return self.item(branch, base, given[0] if len(given) == 1 else type_name, within=True)
 
     def _again(self, path: str) -> ItemCheck | None:
         if path not in self._references:

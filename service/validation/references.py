@@ -13,6 +13,22 @@ if TYPE_CHECKING:
 
 TYPE_ROOT = "http://hl7.org/fhir/StructureDefinition/"
 LITERAL = re.compile(r"(?:^|.*/)([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?")
+# Resources of maturity 0 and 1: R4's own examples point past the targets that these drafts list, so there it is a warning.
+# https://hl7.org/fhir/R4/resourcelist.html
+DRAFTS = frozenset(
+    """AdverseEvent Basic BiologicallyDerivedProduct BodyStructure CatalogEntry ChargeItem ChargeItemDefinition
+    ClinicalImpression CompartmentDefinition Contract DetectedIssue DeviceDefinition DeviceMetric DeviceRequest
+    DeviceUseStatement EffectEvidenceSynthesis EnrollmentRequest EnrollmentResponse EventDefinition Evidence
+    EvidenceVariable ExampleScenario Flag GraphDefinition Group ImmunizationEvaluation ImmunizationRecommendation
+    ImplementationGuide InsurancePlan Invoice Linkage List Media MedicationKnowledge MedicinalProduct
+    MedicinalProductAuthorization MedicinalProductContraindication MedicinalProductIndication
+    MedicinalProductIngredient MedicinalProductInteraction MedicinalProductManufactured MedicinalProductPackaged
+    MedicinalProductPharmaceutical MedicinalProductUndesirableEffect MessageDefinition MolecularSequence NamingSystem
+    ObservationDefinition OrganizationAffiliation ResearchDefinition ResearchElementDefinition ResearchStudy
+    ResearchSubject RiskAssessment RiskEvidenceSynthesis SpecimenDefinition SubstanceNucleicAcid SubstancePolymer
+    SubstanceProtein SubstanceReferenceInformation SubstanceSourceMaterial SubstanceSpecification SupplyDelivery
+    SupplyRequest TerminologyCapabilities TestReport VerificationResult""".split()
+)
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -77,7 +93,7 @@ class References:
         if run.base is not None:
             run.add("validation.reference-format", (at, "reference"), reference=reference)
 
-    def targets(self, element: Json, type_name: str) -> ItemCheck | None:
+    def targets(self, element: Json, type_name: str, is_profile: bool = False) -> ItemCheck | None:
         """The check of `type.targetProfile` and `type.aggregation` of an element, `None` where anything may stand."""
         urls: list[str] = []
         modes: set[str] = set()
@@ -90,13 +106,16 @@ class References:
         allowed, profiles = self._split(urls)
         if allowed is None and not profiles and not modes:
             return None
+        is_draft = not is_profile and element["path"].partition(".")[0] in DRAFTS
+        level = "warning" if is_draft else None
 
         def check(value: Any, sibling: Any, at: At, run: Run) -> None:
             if type(value) is not dict:
                 return
             target = self.target_type(value, run)
             if allowed is not None and target is not None and target not in allowed:
-                run.add("validation.reference-target", at, target=target, allowed=", ".join(sorted(allowed)))
+                names = ", ".join(sorted(allowed))
+                run.add("validation.reference-target", at, severity=level, target=target, allowed=names)
                 return
             if modes:
                 self._check_mode(value, modes, at, run)
