@@ -52,8 +52,9 @@ def create_app(settings: Settings | None = None, engine: Engine | None = None, c
     app.url_map.merge_slashes = False
     for face in FACES + OPERATIONS:
         app.register_blueprint(face.blueprint)
-    operations: list[Operation] = [one.OPERATION for one in OPERATIONS]
-    app.extensions |= {"yhdessa": loaded, "yhdessa-operations": operations, "yhdessa-started": clock()}
+    operations: list[Operation] = [row for one in OPERATIONS for row in one.OPERATIONS]
+    app.extensions |= {"yhdessa": loaded, "yhdessa-clock": clock}
+    app.extensions |= {"yhdessa-operations": operations, "yhdessa-started": clock()}
     app.before_request(_begin)
     app.after_request(_end)
     app.teardown_request(lambda _error: structlog.contextvars.clear_contextvars())

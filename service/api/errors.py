@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from service.api.answers import fhir, language
 from service.api.logs import frames, without
 from service.fhir.json import JsonError, parse
+from service.fhir.terminology import TerminologyError
 from service.issues import Issue, issue, outcome
 
 STATUS = {
@@ -32,12 +33,13 @@ STATUS = {
     "http.parameter-value": 400,
     "http.parameters-malformed": 400,
     "http.unknown-profile": 422,
-    "http.unknown-code-system": 404,
-    "http.unknown-code": 404,
-    "http.not-expandable": 422,
     "http.transform-failed": 422,
     "http.internal": 500,
     "json.too-long": 413,
+    "terminology.resource-unknown": 404,
+    "terminology.code-unknown": 404,
+    "terminology.parameter-missing": 400,
+    "terminology.parameter-wrong": 400,
 }
 # What stands in no row: text that is no JSON is a bad request, anything else is about the content.
 AREAS = {"json": 400}
@@ -74,7 +76,8 @@ def status_of(issues: Iterable[Issue]) -> int:
 def install(app: Flask) -> None:
     """Make every error of `app` an OperationOutcome."""
     app.register_error_handler(Refused, _refused)
-    app.register_error_handler(JsonError, _json)
+    app.register_error_handler(JsonError, _carried)
+    app.register_error_handler(TerminologyError, _carried)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unforeseen)
 
@@ -83,7 +86,7 @@ def _refused(error: Refused) -> Response:
     return fhir(outcome(error.issues, language()), error.status)
 
 
-def _json(error: JsonError) -> Response:
+def _carried(error: JsonError | TerminologyError) -> Response:
     return fhir(outcome([error.issue], language()), status_of([error.issue]))
 
 

@@ -10,11 +10,19 @@ from service.api.engine import Engine, engine
 
 blueprint = Blueprint("health", __name__)
 
-# Each says what it found, and whether that is good enough to take work.
-CHECKS: dict[str, Callable[[Engine], tuple[bool, str]]] = {
-    "mappings": lambda found: (bool(found.variants), f"{len(found.variants)} variants"),
-    "definitions": lambda found: (found.types > 0, f"{found.types} types"),
-}
+
+def _mappings(found: Engine) -> tuple[bool, str]:
+    names = found.converter.catalogue.names()
+    return bool(names), ", ".join(names)
+
+
+def _definitions(found: Engine) -> tuple[bool, str]:
+    count = len(found.converter.definitions.types())
+    return count > 0, f"{count} types"
+
+
+# Each says whether it is good enough to take work, and what it found.
+CHECKS: dict[str, Callable[[Engine], tuple[bool, str]]] = {"mappings": _mappings, "definitions": _definitions}
 
 
 @blueprint.get("/health")

@@ -3,13 +3,14 @@
 https://hl7.org/fhir/R4/operations.html#executing, https://hl7.org/fhir/R4/parameters.html
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flask import request
 
 from service.api.answers import FHIR_TYPES, body, sent
-from service.api.errors import refused
+from service.api.engine import engine
+from service.api.errors import Refused, refused
 from service.fhir.json import parse
 
 # Parameters of every interaction, read elsewhere (answers.py).
@@ -60,13 +61,6 @@ class Inputs:
             return value
         raise refused("http.parameter-value", name=name, expected="a whole number")
 
-    def required(self, name: str) -> str:
-        """A string-like value that must be there."""
-        value = self.text(name)
-        if not value:
-            raise refused("http.parameter-missing", name=name)
-        return value
-
     def _one(self, name: str, kinds: type | tuple[type, ...], expected: str) -> Any:
         found = self.all(name)
         if not found:
@@ -102,20 +96,13 @@ def inputs(read: Any, known: Iterable[str]) -> Inputs:
     return Inputs(values)
 
 
-def given(*known: str) -> Inputs:
-    """The inputs of an operation that takes parameters only, over GET or POST."""
+def given(known: Mapping[str, str]) -> dict[str, Any]:
+    """The inputs of an operation over GET or POST by name, each of the kind that `known` says (see `KINDS`)."""
     read = read_body() if request.method == "POST" else None
     if read is not None and not is_parameters(read):
         raise refused("http.parameters-malformed")
-    return inputs(read, known)
-
-
-def result(*parts: tuple[str, str, Any]) -> dict[str, Any]:
-    """A Parameters resource of `(name, type, value)`, such as `("result", "Boolean", True)`; None values left out."""
-    return {
-        "resourceType": "Parameters",
-        "parameter": [{"name": name, f"value{kind}": value} for name, kind, value in parts if value is not None],
-    }
+    found = inputs(read, known)
+    return {name: KINDS[kind](found, name) for name, kind in known.items() if found.has(name)}
 
 
 def _parts(read: dict[str, Any]) -> Iterable[tuple[str, Any]]:
@@ -125,7 +112,64 @@ def _parts(read: dict[str, Any]) -> Iterable[tuple[str, Any]]:
     for row in rows:
         if not isinstance(row, dict) or not isinstance(row.get("name"), str):
             raise refused("http.parameters-malformed")
-        values = [value for key, value in row.items() if key == "resource" or key.startswith("value")]
-        if len(values) != 1:
-            raise refused("http.parameters-malformed")
-        yield row["name"], values[0]
+        yield row["name"], _only(row)
+
+
+def _only(row: Any) -> Any:
+    """The one value, resource or list of parts of a parameter."""
+    if not isinstance(row, dict):
+        raise refused("http.parameters-malformed")
+    values = [value for key, value in row.items() if key in ("resource", "part") or key.startswith("value")]
+    if len(values) != 1:
+        raise refused("http.parameters-malformed")
+    return values[0]
+
+
+def _coding(found: Inputs, name: str) -> Any:
+    value = found.object(name)
+    if not _is_coding(value):
+        raise refused("http.parameter-value", name=name, expected="a Coding")
+    return value
+
+
+def _concept(found: Inputs, name: str) -> Any:
+    value = found.object(name) or {}
+    codings = value.get("coding", [])
+    if not isinstance(codings, list) or not all(map(_is_coding, codings)):
+        raise refused("http.parameter-value", name=name, expected="a CodeableConcept")
+    return value
+
+
+def _is_coding(value: Any) -> bool:
+    names = ("system", "version", "code", "display")
+    return isinstance(value, dict) and all(isinstance(value.get(name, ""), str) for name in names)
+
+
+def _resource(found: Inputs, name: str) -> Any:
+    """A resource that is used must be valid: what reads it relies on its shape."""
+    value = found.object(name)
+    wrong = [one for one in engine().converter.validator.validate(value) if one.is_error]
+    if wrong:
+        raise Refused(wrong)
+    return value
+
+
+def _dependencies(found: Inputs, name: str) -> Any:
+    for value in found.all(name):
+        row = dict(_parts({"parameter": value}))
+        if not isinstance(row.get("element"), str) or not isinstance(row.get("concept"), dict):
+            raise refused("http.parameter-value", name=name, expected="parts `element` and `concept`")
+        _concept(Inputs({"concept": [row["concept"]]}), "concept")
+    return found.all(name)
+
+
+KINDS: Mapping[str, Callable[[Inputs, str], Any]] = {
+    "text": Inputs.text,
+    "texts": Inputs.texts,
+    "flag": Inputs.flag,
+    "number": Inputs.number,
+    "coding": _coding,
+    "concept": _concept,
+    "resource": _resource,
+    "parts": _dependencies,
+}

@@ -14,7 +14,7 @@ from service.api.operations import CORE, Operation
 from service.api.parameters import Inputs, inputs, is_parameters, read_body
 from service.issues import Issue, outcome
 
-OPERATION = Operation("validate", f"{CORE}Resource-validate", every_type=True)
+OPERATIONS = (Operation("validate", f"{CORE}Resource-validate", every_type=True),)
 MODES = ("create", "update", "profile")
 
 blueprint = Blueprint("validate", __name__)

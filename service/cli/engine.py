@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service import assets, config
+from service import config
 from service.cli.output import report
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ def converter(chosen: config.Settings) -> "Converter":
 
 
 def definitions(chosen: config.Settings, packages: Sequence[Path] = ()) -> "Definitions":
-    """R4 core, the packages of the installation, our own artefacts, and these packages; later ones win.
+    """R4 core, the Finnish profiles and our own artefacts, the packages of the installation, and these; later ones win.
 
     A package of the installation that is broken is left out and told on standard error.
     """
-    from service.fhir.definitions import core
-    from service.fhir.packages import load_packages, read_folder, read_package
+    from service.fhir.definitions import ours
+    from service.fhir.packages import load_packages, read_package
 
     folder = chosen.package_folder
     layers = []
@@ -47,5 +47,4 @@ def definitions(chosen: config.Settings, packages: Sequence[Path] = ()) -> "Defi
         loaded = load_packages(folder)
         report(str(folder), loaded.issues, as_json=False, language=chosen.language)
         layers += loaded.packages
-    layers.append(read_folder(assets.schemas() / "fhir", "yhdessa"))
-    return core().with_packages([*layers, *(read_package(file) for file in packages)])
+    return ours().with_packages([*layers, *(read_package(file) for file in packages)])

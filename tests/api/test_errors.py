@@ -1,5 +1,6 @@
 """Every error is an OperationOutcome with a key, in the caller's language, and nothing of a person in it."""
 
+import logging
 import tomllib
 from typing import Any
 
@@ -8,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from service.api.errors import STATUS
-from service.api.logs import redact, without
+from service.api.logs import configure, redact, without
 from service.fhir.json import parse
 from service.issues import ISSUE_KEY_SYSTEM, kinds
 from tests.shared import ROOT
@@ -85,11 +86,12 @@ def test_a_fault_of_ours_is_a_reference_number(
     app: Flask, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from service.api import documents
-    from service.api.logs import configure
 
     def broken(text: bytes) -> None:
         raise ValueError("no place for Virtanen 150318A9125 in Kotka")
 
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    monkeypatch.setattr(logging.getLogger(), "level", logging.getLogger().level)
     configure("info")
     monkeypatch.setattr(documents, "accept", broken)
     document = {"name": "Ville Virtanen", "hetu": "150318A9125", "city": "Kotka"}
