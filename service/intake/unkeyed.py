@@ -27,9 +27,23 @@ def unkeyed(document: Mapping[str, Any], *, schema: Schema | None = None) -> dic
     known: dict[str, str] = {}
     _collect(document, shape, "", known)
     out: dict[str, Any] = _back(document, shape, known)
+    for people in ("guardians", "others"):
+        if people in out["family"]:
+            out["family"][people] = _joined(out["family"][people])
     for name in ADDED:
         out.pop(name, None)
     return out
+
+
+def _joined(people: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each person once: FHIR has a RelatedPerson for each child, a document one person with several relations."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in people:
+        if one["id"] in found:
+            found[one["id"]]["relations"] += one["relations"]
+        else:
+            found[one["id"]] = one | {"relations": list(one["relations"])}
+    return list(found.values())
 
 
 def _collect(value: Any, shape: Shape, owner: str, known: dict[str, str]) -> None:
