@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/structuredefinition.html, https://hl7.org/fhir/R4/refere
 """
 
 import functools
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -34,6 +35,8 @@ class Definitions:
         self.layers = tuple(layers)
         self.snapshot_issues: dict[str, tuple[Issue, ...]] = {}
         self._structures: dict[str, dict[str, Any] | None] = {}
+        self._making: set[str] = set()
+        self._lock = threading.RLock()
         self._index: dict[tuple[str, str], list[tuple[Pack, Row]]] = {}
         for layer in self.layers:
             for row in layer.rows:
@@ -52,10 +55,18 @@ class Definitions:
 
         A snapshot that is made from a differential leaves what was wrong with it in `snapshot_issues[url]`.
         """
-        if name not in self._structures:
-            self._structures[name] = None  # A definition that is its own base finds nothing here instead of looping.
-            self._structures[name] = self._with_snapshot(name if "/" in name or ":" in name else TYPE_ROOT + name)
-        return self._structures[name]
+        if name in self._structures:
+            return self._structures[name]
+        with self._lock:
+            if name in self._making:  # A definition that is its own base finds nothing here instead of looping.
+                return None
+            self._making.add(name)
+            try:
+                found = self._with_snapshot(name if "/" in name or ":" in name else TYPE_ROOT + name)
+            finally:
+                self._making.discard(name)
+            self._structures[name] = found
+            return found
 
     def value_set(self, canonical: str) -> dict[str, Any] | None:
         return self.get("ValueSet", canonical)

@@ -4,7 +4,8 @@ https://hl7.org/fhir/R4/terminology-service.html
 """
 
 import functools
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,8 @@ class Terminology:
         self.concept_maps = tuple(concept_maps)
         self._memberships: dict[str, Membership] = {}
         self._systems: dict[str, CodeSystem | None] = {}
+        self._making: set[str] = set()
+        self._lock = threading.RLock()
 
     def code_system(self, canonical: str) -> CodeSystem | None:
         """The indexed CodeSystem; None where it is not loaded, or only its name is."""
@@ -63,13 +66,18 @@ class Terminology:
     def membership(self, canonical: str) -> Membership:
         """Which codes the value set holds; of one that is not loaded nothing is known (`.known` is False)."""
         found = self._memberships.get(canonical)
-        if found is None:
-            # A value set that imports itself finds this instead of looping.
-            self._memberships[canonical] = unknown(canonical)
+        if found is not None:
+            return found
+        with self._lock:
             resource = self.value_set(canonical)
-            found = unknown(canonical) if resource is None else self.compile(resource)
-            self._memberships[canonical] = found
-        return found
+            if resource is None or canonical in self._making:  # A value set may import itself.
+                return unknown(canonical)
+            self._making.add(canonical)
+            try:
+                found = self._memberships[canonical] = self.compile(resource)
+            finally:
+                self._making.discard(canonical)
+            return found
 
     def compile(self, value_set: Mapping[str, Any]) -> Membership:
         """The membership of a ValueSet resource that is not loaded."""
@@ -101,6 +109,22 @@ class Terminology:
             return True if known.find(code) else False if known.complete else None
         check = REGISTRIES.get(system)
         return check(code) if check else None
+
+    def concept_map(self, canonical: str) -> dict[str, Any] | None:
+        """The ConceptMap of that url."""
+        url, _, version = canonical.partition("|")
+        for one in self.concept_maps:
+            if one.get("url") == url and version in ("", one.get("version")):
+                return one
+        return self.definitions.get("ConceptMap", canonical)
+
+    def all_concept_maps(self) -> Iterator[dict[str, Any]]:
+        yield from self.concept_maps
+        own = {one.get("url") for one in self.concept_maps}
+        for row in self.definitions.rows("ConceptMap"):
+            found = None if row.url in own else self.definitions.get("ConceptMap", row.url)
+            if found is not None:
+                yield found
 
     def validate_code(self, value_set: str, system: str | None, code: str, display: str | None = None) -> Validated:
         """Whether `code` of `system` (None: whichever the value set draws on) is in the value set."""
@@ -166,7 +190,10 @@ class Terminology:
         return Validated(result, system, code, right, tuple(issues))
 
     def _system_of(self, members: Membership, code: str) -> str | None:
-        return next((system for system in sorted(members.systems) if members.has(system, code)), None)
+        drawn_on = sorted(members.systems)
+        return next(
+            (system for system in drawn_on if members.has(system, code)), drawn_on[0] if len(drawn_on) == 1 else None
+        )
 
     @functools.cached_property
     def _implied(self) -> Mapping[str, str]:

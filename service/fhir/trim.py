@@ -23,7 +23,6 @@ _TOP_PROSE = frozenset(
         "implicitRules",
         "language",
         "identifier",
-        "title",
         "experimental",
         "date",
         "publisher",
