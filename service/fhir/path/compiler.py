@@ -6,7 +6,7 @@ http://hl7.org/fhirpath/N1, https://hl7.org/fhir/R4/fhirpath.html
 from collections.abc import Callable
 from typing import Any
 
-from service.fhir.path import arithmetic, nodes, typing
+from service.fhir.path import arithmetic, nodes, typetests
 from service.fhir.path.ast import (
     AST,
     Binary,
@@ -98,14 +98,14 @@ def _first_name(node: Member, site: Site) -> Code:
         return child_code(node, None, site)
     model = site.model
     if site.types is not None and model is not None and site.exact is not None:
-        if typing.is_a(site.exact, node.name, model):
+        if typetests.is_a(site.exact, node.name, model):
             return this_code(site)
         return child_code(node, None, site)
     children = member(None, node.name, model)
     name = node.name
 
     def this_or_child(this: Any, scope: Scope) -> list[Any]:
-        if type(this) is tuple and model is not None and typing.is_a(this[1], name, model):
+        if type(this) is tuple and model is not None and typetests.is_a(this[1], name, model):
             return [this]
         if type(this) is dict and this.get("resourceType") == name:
             return [this]
@@ -172,7 +172,7 @@ def _unary(node: Unary, site: Site) -> Code:
 
 
 def _type_test(node: TypeTest, site: Site) -> Code:
-    return typing.compile_test(node, compile_node(node.operand, site), site)
+    return typetests.compile_test(node, compile_node(node.operand, site), site)
 
 
 def _binary(node: Binary, site: Site) -> Code:

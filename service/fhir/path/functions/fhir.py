@@ -12,7 +12,7 @@ from service.fhir.path.env import Env, Scope
 from service.fhir.path.errors import PathError, failure
 from service.fhir.path.functions.base import Invocation, Table, compiled
 from service.fhir.path.model import Model
-from service.fhir.path.typing import is_a
+from service.fhir.path.typetests import is_a
 
 TABLE: Table = {}
 _CORE = "http://hl7.org/fhir/StructureDefinition/"

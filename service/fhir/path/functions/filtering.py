@@ -10,9 +10,12 @@ from service.fhir.path.env import Scope
 from service.fhir.path.errors import PathError, failure
 from service.fhir.path.functions.base import Invocation, Table, compiled, scoped
 from service.fhir.path.navigation import Many
-from service.fhir.path.typing import Check, as_code, is_code, of_type_code, specifier
+from service.fhir.path.typetests import Check, as_code, is_code, of_type_code, specifier
 
 TABLE: Table = {}
+# No document is nested deeper; without a bound `repeat($this & 'a')` would go on for ever.
+_MAX_LAYERS = 500
+_MAX_REPEATED = 100_000
 
 
 @compiled(TABLE, "where", 1)
@@ -54,7 +57,7 @@ def repeat(call: Invocation) -> Code:
     def search(this: Any, scope: Scope) -> list[Any]:
         found: dict[Any, Any] = {}
         layer = many(this, scope)
-        while layer:
+        for _ in range(_MAX_LAYERS):
             fresh: list[Any] = []
             for index, item in enumerate(layer):
                 for child in project(item, scoped(scope, index)):
@@ -62,10 +65,11 @@ def repeat(call: Invocation) -> Code:
                     if key not in found:
                         found[key] = child
                         fresh.append(child)
-                if len(found) > nodes.MAX_ITEMS // 10:
-                    raise failure("too-many", call.place, most=nodes.MAX_ITEMS // 10)
+                _bounded(len(found), call)
+            if not fresh:
+                return list(found.values())
             layer = fresh
-        return list(found.values())
+        raise failure("too-many", call.place, most=_MAX_LAYERS)
 
     return Code(search)
 
@@ -77,14 +81,23 @@ def repeat_all(call: Invocation) -> Code:
     def search(this: Any, scope: Scope) -> list[Any]:
         found: list[Any] = []
         layer = many(this, scope)
-        while layer:
-            layer = [child for index, item in enumerate(layer) for child in project(item, scoped(scope, index))]
-            found.extend(layer)
-            if len(found) > nodes.MAX_ITEMS // 10:
-                raise failure("too-many", call.place, most=nodes.MAX_ITEMS // 10)
-        return found
+        for _ in range(_MAX_LAYERS):
+            fresh: list[Any] = []
+            for index, item in enumerate(layer):
+                fresh.extend(project(item, scoped(scope, index)))
+                _bounded(len(found) + len(fresh), call)
+            if not fresh:
+                return found
+            found.extend(fresh)
+            layer = fresh
+        raise failure("too-many", call.place, most=_MAX_LAYERS)
 
     return Code(search)
+
+
+def _bounded(count: int, call: Invocation) -> None:
+    if count > _MAX_REPEATED:
+        raise failure("too-many", call.place, most=_MAX_REPEATED)
 
 
 def _loose_body(call: Invocation) -> Many:
