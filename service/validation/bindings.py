@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/terminologies.html#binding, https://hl7.org/fhir/R4/term
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from service.fhir.registries import REGISTRIES
 from service.fhir.valuesets import Membership
 from service.validation.run import At, ItemCheck, Json, Run
 
@@ -62,7 +63,7 @@ class Bindings:
             if extension.get("url") == MAX_VALUE_SET:
                 most = extension.get("valueCanonical") or extension.get("valueUri")
                 if strength != "required" and (members := self.membership(most)) is not None:
-                    checks.append(self._check(members, most, "required"))
+                    checks.append(self._check(members, most, "maximum"))
         if len(checks) < 2:
             return checks[0] if checks else None
 
@@ -93,9 +94,16 @@ class Bindings:
                 if mark[1] is not None and len(known) < _REMEMBERED:
                     known[mark] = answer
             if answer is False:
-                _outside(value, url, strength, at, run)
+                level = strength if strength != "maximum" or self._tells(value) else "extensible"
+                _outside(value, url, level, at, run)
 
         return check
+
+    def _tells(self, value: Any) -> bool:
+        """Whether the systems of all codings are known here; one that is not may be another name for the right one."""
+        systems = (one.get("system") for one in _codings(value))
+        known = self._rules.terminology.code_system
+        return all(type(one) is str and (known(one) is not None or one in REGISTRIES) for one in systems)
 
     def check_coding(self, value: Json, sibling: Any, at: At, run: Run) -> None:
         """A Coding against its own code system: the code exists and is called what `display` says."""
@@ -116,7 +124,9 @@ class Bindings:
             if run.options.displays != "ignore":
                 run.add(key, (at, "display"), severity=run.options.displays, **params)
         else:
-            run.add(key, (at, "code"), **params)
+            # R4's copies of these systems are of 2019 and have grown since in a package of their own.
+            severity = "warning" if mark[0].startswith("http://terminology.hl7.org/") else None
+            run.add(key, (at, "code"), severity=severity, **params)
 
     def _judge(self, system: str, code: str, display: str | None) -> tuple[str, dict[str, object]] | None:
         terminology = self._rules.terminology
@@ -141,7 +151,7 @@ def _outside(value: Any, url: str, strength: str, at: At, run: Run) -> None:
             return
         severity = run.options.preferred_bindings
     else:
-        severity = "error" if strength == "required" else "warning"
+        severity = "warning" if strength == "extensible" else "error"
     if type(value) is str:
         run.add("validation.binding", at, severity=severity, code=value, valueset=url, strength=strength)
         return

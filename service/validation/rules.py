@@ -17,6 +17,7 @@ from service.validation.primitives import Primitives
 from service.validation.profiles import Profiles
 from service.validation.questionnaires import check_response
 from service.validation.references import References
+from service.validation.required import Required
 from service.validation.run import At, Json, Run
 from service.validation.types import Types
 
@@ -38,6 +39,7 @@ class Rules:
         self.extensions = Extensions(self)
         self.types = Types(self)
         self.primitives = Primitives(self)
+        self.required = Required(definitions)
         kinds = definitions.types()
         self.resource_types = frozenset(name for name in kinds if kinds[name] == "resource") - _ABSTRACT
         self._any = Node("Resource", lambda node: self._resource_walk(contained=False))
@@ -65,6 +67,9 @@ class Rules:
                 run.bundle, run.base = Index(value), None
             node_of(name).walk(value, at, run)
             self._declared(value, name, at, run)
+            if name in self.required.types:
+                for url in self.required.of(value):
+                    self.conform(value, url, at, run, at)
             if name == "Bundle":
                 check_bundle(value, at, run, self)
             elif name == "QuestionnaireResponse":
