@@ -20,6 +20,7 @@ MAX_BYTES = 50_000_000
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
+_canonical_encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _TOKEN = re.compile(r'[ \t\r\n]*(?:("(?:[^"\\]|\\.)*")|([{}\[\],:])|([^ \t\r\n{}\[\],:"]+))', re.DOTALL)
 _LONE_SURROGATE = re.compile(
@@ -66,6 +67,11 @@ def parse(text: bytes | str, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX
 def encode(value: Any) -> bytes:
     """Compact UTF-8 JSON; the order of keys and the digits of decimals stay as they are."""
     return _encoder.encode(value)
+
+
+def canonical(value: Any) -> bytes:
+    """Compact UTF-8 JSON with sorted keys: equal values give equal bytes, for hashing."""
+    return _canonical_encoder.encode(value)
 
 
 def pretty(value: Any) -> str:

@@ -1,0 +1,176 @@
+"""The story of one document: intake, mapping, validation. Pure: a document in, a Bundle, issues and a trace out.
+
+    source document ─▶ check ─▶ keyed ─▶ mapping (FML) ─▶ assembled ─▶ validation ─▶ Converted
+"""
+
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from service import assets
+from service.fhir import json
+from service.fhir.definitions import Definitions, ours
+from service.fhir.packages import load_packages
+from service.fhir.terminology import Terminology
+from service.intake.check import check, recognise
+from service.intake.keyed import keyed
+from service.intake.unkeyed import Unresolved, unkeyed
+from service.issues import Issue, has_errors, issue
+from service.mapping.bundle import assembled
+from service.mapping.catalogue import Catalogue, Variant
+from service.mapping.trace import Trace
+from service.validation import Validator
+
+SOURCE_DOCUMENT = "https://yhdessa.example/fhir/StructureDefinition/source-document"
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What became of one document. `bundle` is None where an issue is an error; `document` is the one given."""
+
+    document: Any
+    bundle: dict[str, Any] | None
+    issues: list[Issue]
+    trace: Trace | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What became of a Bundle on the way back. `document` is None where an issue is an error."""
+
+    document: dict[str, Any] | None
+    issues: list[Issue]
+
+
+class Converter:
+    """Everything that one conversion needs, compiled once; safe to share between threads."""
+
+    def __init__(self, key: bytes, catalogue: Catalogue, definitions: Definitions) -> None:
+        self.key = key
+        self.catalogue = catalogue
+        self.definitions = definitions
+        self.terminology = Terminology(definitions)
+        self.validator = Validator(definitions, self.terminology)
+
+    @classmethod
+    def load(cls, *, key: bytes, variants: Sequence[Path] = (), packages: Path | None = None) -> "Converter":
+        """A converter with our mappings, those in the folders `variants`, and the FHIR packages in `packages`.
+
+        `CatalogueError` or `PackageError` where one of them cannot be used.
+        """
+        definitions = ours()
+        if packages:
+            definitions = definitions.with_packages(load_packages(packages).packages)
+        return cls(key, Catalogue.load([assets.mappings(), *variants], definitions), definitions)
+
+    def convert(
+        self,
+        document: Any,
+        *,
+        variant: str | None = None,
+        activity_style: str = "detail",
+        trace: bool = False,
+    ) -> Converted:
+        """The transaction Bundle of a source document (a JSON value), with everything found on the way.
+
+        `variant` names a mapping; without it the document's own model, county and organisation choose. With
+        `activity_style` `reference`, measures and services stand beside the plan. `trace` tells which rule made what.
+        """
+        chosen = self.catalogue.choose(document, variant)
+        if isinstance(chosen, Issue):
+            return Converted(document, None, [chosen])
+        found = check(document, schema=chosen.schema)
+        if has_errors(found):
+            return Converted(document, None, found)
+        made = keyed(document, self.key, processing=_processing(document, chosen, activity_style), schema=chosen.schema)
+        if trace:
+            result, traced = chosen.compiled.run_traced(made, group=chosen.entry[document["kind"]])
+        else:
+            result, traced = chosen.compiled.run(made, group=chosen.entry[document["kind"]]), None
+        found += result.issues
+        if result.target is None or has_errors(result.issues):
+            return Converted(document, None, found, traced)
+        bundle, twice = assembled(result.target)
+        found += [*twice, *self.validator.validate(bundle)]
+        return Converted(document, None if has_errors(found) else bundle, found, traced)
+
+    def convert_text(self, text: bytes, **options: Any) -> Converted:
+        """The same for JSON text: what is wrong with the JSON is an issue, and issues have line and column."""
+        try:
+            document = json.parse(text)
+        except json.JsonError as error:
+            return Converted(None, None, [error.issue])
+        made = self.convert(document, **options)
+        if not made.issues:
+            return made
+        mine = {id(one) for one in made.issues if one.expression is None or made.bundle is None}
+        issues = [json.placed([one], text)[0] if id(one) in mine else one for one in made.issues]
+        return Converted(document, made.bundle, issues, made.trace)
+
+    def restore(self, bundle: Any, *, variant: str | None = None) -> Restored:
+        """The way back: the source document of a Bundle that was made of one, with what has changed in it since.
+
+        The Bundle must hold the Provenance that names the document's kind.
+        """
+        kind = _kind(bundle)
+        if kind is None:
+            shown = bundle.get("resourceType", "") if isinstance(bundle, dict) else type(bundle).__name__
+            return Restored(None, [issue("mapping.not-a-bundle", type=shown, pointer="")])
+        chosen = self.catalogue.choose({"kind": kind, "model": _model(bundle)}, variant)
+        if isinstance(chosen, Issue):
+            return Restored(None, [chosen])
+        result = chosen.compiled.run(bundle, group=chosen.inbound[kind])
+        if result.target is None or has_errors(result.issues):
+            return Restored(None, list(result.issues))
+        try:
+            return Restored(unkeyed(result.target, schema=chosen.schema), list(result.issues))
+        except Unresolved as error:
+            return Restored(None, [*result.issues, issue("mapping.unresolved", reference=error.reference)])
+
+
+@functools.cache
+def default(key: bytes) -> Converter:
+    """A converter of the mappings and definitions that travel with the program."""
+    return Converter.load(key=key)
+
+
+def convert(document: Any, *, key: bytes, **options: Any) -> Converted:
+    """The Bundle of one source document by the mappings that travel with the program; see `Converter.convert`."""
+    return default(key).convert(document, **options)
+
+
+def _processing(document: Any, variant: Variant, activity_style: str) -> dict[str, str]:
+    return {
+        "activityStyle": activity_style,
+        "sourceHash": digest(document),
+        "mappingSet": variant.name,
+        "mappingHash": variant.hash,
+    }
+
+
+def digest(document: Any) -> str:
+    """SHA-256 (hex) of a document: of its compact JSON with sorted keys, so that layout does not count."""
+    return hashlib.sha256(json.canonical(document)).hexdigest()
+
+
+def _source_document(bundle: Any) -> Mapping[str, Any]:
+    """The values of the `source-document` extension of the Bundle's Provenance, by name."""
+    for entry in bundle.get("entry", ()) if isinstance(bundle, dict) else ():
+        resource = entry.get("resource", {})
+        for extension in resource.get("extension", ()) if resource.get("resourceType") == "Provenance" else ():
+            if extension.get("url") == SOURCE_DOCUMENT:
+                parts = extension.get("extension", ())
+                return {part["url"]: next((v for k, v in part.items() if k.startswith("value")), None) for part in parts}
+    return {}
+
+
+def _kind(bundle: Any) -> str | None:
+    return recognise(_source_document(bundle))
+
+
+def _model(bundle: Any) -> str | None:
+    model: str | None = _source_document(bundle).get("model")
+    return model
