@@ -1,4 +1,4 @@
-"""The Finnish business id (Y-tunnus) and its check digit. https://www.vero.fi"""
+"""The Finnish business id (Y-tunnus) and its check digit: weighted digits modulo 11."""
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2)
 

@@ -1,6 +1,6 @@
 """A temporary id of a person stands in the giver's own space: `urn:oid:1.2.246.10.<business id>.22.<year>`.
 
-https://www.iso-oid.fi: the business id stands there as digits without hyphen and leading zeros.
+The business id stands there as digits, without hyphen and leading zeros.
 """
 
 import re
