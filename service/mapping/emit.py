@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/mapping-language.html#7.8.0.8
 """
 
 from service.mapping.emit_target import TargetWriter
-from service.mapping.linker import Unit
+from service.mapping.linker import Linker, Unit
 from service.mapping.model import Call, Group, Input, Param, Place, Rule
 from service.mapping.paths import Paths, literal
 from service.mapping.scope import Build, Scope, Signature, Value, Var, Writer
@@ -41,11 +41,7 @@ class GroupWriter(TargetWriter):
         for rule in self.group.rules:
             self.rule(rule, scope, 0)
         self.out.line("return None")
-        self._done(self.out)
-
-    def _done(self, writer: Writer) -> None:
-        self.build.functions += writer.lines
-        self.build.places += [(0, at or self.group.at) for at in writer.places]
+        self.build.functions[name] = self.out
 
     def _constants(self) -> Scope:
         found: Scope = {}
@@ -62,7 +58,8 @@ class GroupWriter(TargetWriter):
         return found
 
     def _extends(self, scope: Scope) -> None:
-        found = self.build.linker.group(self.unit, self.group.extends or "", self.group.at)
+        found = self.build.linker.replaced.get(id(self.group)) if self.group.extends == self.group.name else None
+        found = found or self.build.linker.group(self.unit, self.group.extends or "", self.group.at)
         if found is None:
             return
         unit, group = found
@@ -122,7 +119,7 @@ class GroupWriter(TargetWriter):
         for one in rule.rules:
             self.rule(one, scope, depth + 1)
         self.out.line("return None")
-        self._done(self.out)
+        self.build.functions[name] = self.out
         self.out = outer
 
     # -- groups
@@ -274,12 +271,13 @@ def _shares(rules: tuple[Rule, ...]) -> bool:
     return any(target.share for rule in rules for target in rule.targets) or any(_shares(one.rules) for one in rules)
 
 
-def _circular(linker: object, unit: Unit, group: Group, start: Group) -> bool:
+def _circular(linker: Linker, unit: Unit, group: Group, start: Group) -> bool:
     seen = {id(start)}
     while True:
         if id(group) in seen:
             return True
         seen.add(id(group))
-        if group.extends is None or group.extends not in unit.groups:
+        below = linker.replaced.get(id(group)) if group.extends == group.name else None
+        if group.extends is None or (below is None and group.extends not in unit.groups):
             return False
-        unit, group = unit.groups[group.extends]
+        unit, group = below or unit.groups[group.extends]

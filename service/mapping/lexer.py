@@ -13,9 +13,8 @@ from service.mapping.model import Place
 MAX_LENGTH = 2_000_000
 
 _TOKEN = re.compile(
-    r"""
-      (?P<space>\s+)
-    | (?P<meta>///[ \t]*[A-Za-z][\w.\[\]-]*[ \t]*=[ \t]*(?:\"{3}.*?(?:\"{3}|\Z)|[^\r\n]*))
+    r"""\s*(?:
+      (?P<meta>///[ \t]*[A-Za-z][\w.\[\]-]*[ \t]*=[ \t]*(?:\"{3}.*?(?:\"{3}|\Z)|[^\r\n]*))
     | (?P<comment>//[^\r\n]*|/\*.*?(?:\*/|\Z))
     | (?P<date>@(?:T\d[\d:.]*|\d{4}(?:-\d\d){0,2}(?:T(?:\d\d[\d:.]*(?:Z|[+-]\d\d:\d\d)?)?)?))
     | (?P<number>\d+(?:\.\d+)?)
@@ -24,9 +23,11 @@ _TOKEN = re.compile(
     | (?P<string>'(?:[^'\\]|\\.)*')
     | (?P<double>"(?:[^"\\]|\\.)*")
     | (?P<op>->|<<|>>|<=|>=|<-|>-|==|!=|!~|--|\.\.|[-+*/&|=~<>()\[\]{},.:;%$])
+    | (?P<end>\Z))
     """,
     re.VERBOSE | re.DOTALL,
 )
+_SPACE = re.compile(r"\s*")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "f": "\f"}
 
@@ -68,19 +69,25 @@ class Lexer:
         found: list[Token] = []
         comments: list[str] = []
         at = 0
-        while at < len(self.text):
-            match = _TOKEN.match(self.text, at)
+        match_token, text = _TOKEN.match, self.text
+        while True:
+            match = match_token(text, at)
             if match is None:
+                at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
                 self._stray(at)
                 at += 1
                 continue
-            kind = match.lastgroup or ""
-            if kind == "comment":
-                self._comment(match[0], at, found, comments)
-            elif kind != "space":
-                found.append(Token(kind, match[0], at, match.end(), "\n".join(comments) or None))
-                comments = []
+            kind = match.lastgroup or "end"
+            if kind == "end":
+                break
             at = match.end()
+            start = match.start(kind)
+            if kind == "comment":
+                self._comment(match[kind], start, found, comments)
+                continue
+            found.append(Token(kind, match[kind], start, at, "\n".join(comments) if comments else None))
+            if comments:
+                comments = []
         found.append(Token("end", "", len(self.text), len(self.text), "\n".join(comments) or None))
         return found
 

@@ -5,8 +5,9 @@ https://hl7.org/fhir/R4/mapping-language.html#7.8.0.4
 
 import difflib
 import fnmatch
+import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,11 +47,18 @@ class Linker:
     """Links maps; what does not fit goes to `findings`."""
 
     def __init__(
-        self, maps: Iterable[Map], model: TargetModel, conceptmaps: Iterable[Mapping[str, Any]], findings: Findings
+        self,
+        maps: Iterable[Map],
+        model: TargetModel,
+        conceptmaps: Iterable[Mapping[str, Any]],
+        findings: Findings,
+        layer: Callable[[Map], int] = lambda _: 0,
     ) -> None:
         self.model = model
         self.findings = findings
         self.units = [Unit(one) for one in maps]
+        self.replacements: dict[str, tuple[Unit, Group]] = {}
+        self.replaced: dict[int, tuple[Unit, Group]] = {}
         self._resources = list(conceptmaps)
         self._tables: dict[tuple[str, str], Table | None] = {}
         for unit in self.units:
@@ -61,6 +69,7 @@ class Linker:
             for other in imported[id(unit)]:
                 for group in other.map.groups:
                     unit.groups.setdefault(group.name, (other, group))
+        self._replace(layer)
         for unit in self.units:
             self._find_defaults(unit, [unit, *imported[id(unit)]])
 
@@ -117,10 +126,27 @@ class Linker:
                         todo.append(other)
         return found
 
+    def _replace(self, layer: Callable[[Map], int]) -> None:
+        """Puts the group of the highest layer where any of its name is meant."""
+        stacks: dict[str, dict[int, tuple[Unit, Group]]] = {}
+        for unit in self.units:
+            for group in unit.map.groups:
+                stacks.setdefault(group.name, {}).setdefault(layer(unit.map), (unit, group))
+        for name, stack in stacks.items():
+            if len(stack) < 2:
+                continue
+            order = sorted(stack)
+            self.replacements[name] = stack[order[-1]]
+            for below, above in itertools.pairwise(order):
+                self.replaced[id(stack[above][1])] = stack[below]
+            for unit in self.units:
+                if name in unit.groups:
+                    unit.groups[name] = stack[order[-1]]
+
     def _find_defaults(self, unit: Unit, visible: list[Unit]) -> None:
         for other in visible:
             for group in other.map.groups:
-                if group.type_mode is None:
+                if group.type_mode is None or self.replacements.get(group.name, (other, group))[1] is not group:
                     continue
                 if len(group.inputs) != 2 or not all(one.type for one in group.inputs):
                     self.findings.add("fml.default-group", group.at, name=group.name)

@@ -62,10 +62,9 @@ class Build:
     used: set[str] = field(default_factory=set)
     made: dict[tuple[int, str, Signature], str] = field(default_factory=dict)
     todo: list[tuple[str, Unit, Group, list[Var]]] = field(default_factory=list)
-    functions: list[str] = field(default_factory=list)
-    places: list[tuple[int, Place]] = field(default_factory=list)
+    functions: dict[str, "Writer"] = field(default_factory=dict)
+    written: set[int] = field(default_factory=set)
     late: frozenset[str] = frozenset()
-    rules: list[tuple[str, str, str]] = field(default_factory=list)
     _count: int = 0
     _constants: dict[Any, str] = field(default_factory=dict)
 

@@ -200,18 +200,26 @@ class Layers:
 
     def __init__(self, models: Iterable[TargetModel]) -> None:
         self._models = tuple(models)
+        self._kinds: dict[str, str | None] = {}
+        self._elements: dict[tuple[str, str], Element | None] = {}
 
     def resolve(self, url: str) -> str | None:
         return next((found for one in self._models if (found := one.resolve(url)) is not None), None)
 
     def element(self, type_name: str, name: str) -> Element | None:
-        return next((found for one in self._of(type_name) if (found := one.element(type_name, name))), None)
+        key = (type_name, name)
+        if key not in self._elements:
+            found = (one.element(type_name, name) for one in self._models)
+            self._elements[key] = next((one for one in found if one is not None), None)
+        return self._elements[key]
 
     def names(self, type_name: str) -> tuple[str, ...]:
         return next((one.names(type_name) for one in self._of(type_name)), ())
 
     def kind(self, type_name: str) -> str | None:
-        return next((one.kind(type_name) for one in self._of(type_name)), None)
+        if type_name not in self._kinds:
+            self._kinds[type_name] = next((one.kind(type_name) for one in self._of(type_name)), None)
+        return self._kinds[type_name]
 
     def is_a(self, type_name: str, ancestor: str) -> bool:
         return type_name == ancestor or any(one.is_a(type_name, ancestor) for one in self._of(type_name))

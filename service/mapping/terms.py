@@ -31,19 +31,17 @@ class Cursor:
         self.lexer = lexer
         self.issues: list[Issue] = []
         self.full = False
+        self.token = tokens[0]
         self._at = 0
-
-    @property
-    def token(self) -> Token:
-        return self.tokens[self._at]
 
     def ahead(self, steps: int) -> Token:
         return self.tokens[min(self._at + steps, len(self.tokens) - 1)]
 
     def next(self) -> Token:
-        token = self.tokens[self._at]
+        token = self.token
         if token.kind != "end":
             self._at += 1
+            self.token = self.tokens[self._at]
         return token
 
     def before(self, token: Token) -> str:
@@ -59,8 +57,9 @@ class Cursor:
         return not self.lexer.text[self.lexer.text.rfind("\n", 0, start) + 1 : start].strip()
 
     def take(self, text: str) -> bool:
-        if self.token.is_(text):
-            self._at += 1
+        token = self.token
+        if token.text == text and token.kind in ("op", "name"):
+            self.next()
             return True
         return False
 
@@ -85,6 +84,7 @@ class Cursor:
         self.report(key, place, **params)
         self.full = True
         self._at = len(self.tokens) - 1
+        self.token = self.tokens[-1]
         raise Stop
 
     def unexpected(self, expected: str) -> NoReturn:

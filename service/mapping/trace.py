@@ -51,7 +51,7 @@ class Trace:
         return False
 
 
-def traced(source: Any, targets: Mapping[str, Any], run: Run) -> Trace:
+def traced(targets: Mapping[str, Any], run: Run) -> Trace:
     """The trace of a run; of several targets, the pointers of all but the first begin with their name."""
     places: dict[int, str] = {}
     for index, (name, target) in enumerate(targets.items()):
