@@ -45,9 +45,10 @@ _RISKY = re.compile(r"[*+}][^()]*\)[*+{]")
 
 def check_answers(asked: Json, item: Json, at: At, run: Run, rules: "Rules") -> None:
     """Check the answers of `item` to the question `asked`."""
-    answers = item.get("answer")
+    given = item.get("answer")
+    answers: list[Any] = given if type(given) is list else []
     link = asked.get("linkId")
-    for index, answer in enumerate(answers if type(answers) is list else ()):
+    for index, answer in enumerate(answers):
         if type(answer) is not dict:
             continue
         place = ((at, "answer"), index)

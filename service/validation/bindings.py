@@ -24,7 +24,7 @@ class Bindings:
 
     def __init__(self, rules: "Rules") -> None:
         self._rules = rules
-        self._codings: dict[tuple[Any, Any, Any], tuple[str, dict[str, object]] | None] = {}
+        self._codings: dict[tuple[Any, Any, Any], tuple[str, dict[str, Any]] | None] = {}
 
     def membership(self, url: str | None) -> Membership | None:
         """The codes of a value set; None where it is not known."""
@@ -75,25 +75,20 @@ class Bindings:
 
     def _check(self, members: Membership, url: str, strength: str) -> ItemCheck:
         contains = self.contains
-        known: dict[tuple[Any, Any], bool | None] = {}
+        known: dict[tuple[str | None, str], bool | None] = {}
+
+        def ask(value: Any) -> bool | None:
+            mark = _single(value)
+            if mark is None:
+                return contains(members, value)
+            if mark not in known:
+                if len(known) > _REMEMBERED:
+                    known.clear()
+                known[mark] = contains(members, value)
+            return known[mark]
 
         def check(value: Any, sibling: Any, at: At, run: Run) -> None:
-            if type(value) is str:
-                mark = (None, value)
-            elif type(value) is dict:
-                codings = value.get("coding", value)
-                one = codings[0] if type(codings) is list and len(codings) == 1 else codings
-                mark = (one.get("system"), one.get("code")) if type(one) is dict else (None, one)
-                if type(mark[0]) not in (str, type(None)) or type(mark[1]) is not str:
-                    mark = ("", None)
-            else:
-                return
-            answer = known.get(mark) if mark[1] is not None else None
-            if mark not in known or mark[1] is None:
-                answer = contains(members, value)
-                if mark[1] is not None and len(known) < _REMEMBERED:
-                    known[mark] = answer
-            if answer is False:
+            if type(value) in (str, dict) and ask(value) is False:
                 level = strength if strength != "maximum" or self._tells(value) else "extensible"
                 _outside(value, url, level, at, run)
 
@@ -108,14 +103,13 @@ class Bindings:
     def check_coding(self, value: Json, sibling: Any, at: At, run: Run) -> None:
         """A Coding against its own code system: the code exists and is called what `display` says."""
         mark = (value.get("system"), value.get("code"), value.get("display"))
-        if type(mark[0]) is not str or type(mark[1]) is not str:
+        system, code, display = mark
+        if type(system) is not str or type(code) is not str or type(display) not in (str, type(None)):
             return
-        if type(mark[2]) not in (str, type(None)):
-            mark = (mark[0], mark[1], None)
         if mark not in self._codings:
             if len(self._codings) > _REMEMBERED:
                 self._codings.clear()
-            self._codings[mark] = self._judge(*mark)
+            self._codings[mark] = self._judge(system, code, display)
         found = self._codings[mark]
         if found is None:
             return
@@ -125,15 +119,29 @@ class Bindings:
                 run.add(key, (at, "display"), severity=run.options.displays, **params)
         else:
             # R4's copies of these systems are of 2019 and have grown since in a package of their own.
-            severity = "warning" if mark[0].startswith("http://terminology.hl7.org/") else None
+            severity = "warning" if system.startswith("http://terminology.hl7.org/") else None
             run.add(key, (at, "code"), severity=severity, **params)
 
-    def _judge(self, system: str, code: str, display: str | None) -> tuple[str, dict[str, object]] | None:
+    def _judge(self, system: str, code: str, display: str | None) -> tuple[str, dict[str, Any]] | None:
         terminology = self._rules.terminology
         if terminology.in_system(system, code) is False:
             return "validation.code-unknown", {"code": code, "system": system}
         wrong = terminology.display_issue(system, code, display) if display else None
         return ("validation.display", dict(wrong.params)) if wrong else None
+
+
+def _single(value: Any) -> tuple[str | None, str] | None:
+    """The system and code of a value that has just one code."""
+    if type(value) is str:
+        return None, value
+    codings = value.get("coding", value)
+    if type(codings) is list:
+        codings = codings[0] if len(codings) == 1 else None
+    if type(codings) is not dict:
+        return None
+    system, code = codings.get("system"), codings.get("code")
+    # No code is None here, and a code without a system is not the same as a plain code.
+    return (system, code) if type(system) is str and type(code) is str else None
 
 
 def _codings(value: Any) -> Iterator[Json]:

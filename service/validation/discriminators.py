@@ -68,7 +68,7 @@ def _compile_one(
         number = sliced.slices.index(branch)
         return lambda item, position, run: position == number
     steps = [] if path == "$this" else [one for one in _STEP.findall(path) if one != "$this"]
-    if path == "url" and types == {"extension": "Extension"} or types == {"modifierExtension": "Extension"}:
+    if (path == "url" and types == {"extension": "Extension"}) or types == {"modifierExtension": "Extension"}:
         url = extension_url(branch, compiler)
         if url is not None:
             return lambda item, position, run: type(item.value) is dict and item.value.get("url") == url
@@ -132,7 +132,7 @@ def _given(branch: Branch) -> list[Any] | None:
 def _inner(pattern: list[Any] | None, step: str) -> list[Any] | None:
     if pattern is None:
         return None
-    inner = []
+    inner: list[Any] = []
     for one in pattern:
         if type(one) is dict and step in one:
             inner += one[step] if type(one[step]) is list else [one[step]]
@@ -278,8 +278,6 @@ def _of_type(target: Target, follow: _Path, types: dict[str, str]) -> Matcher | 
         path = target.branch.element["path"].rpartition(".")[2]
         keyed = {one for key, one in types.items() if key == path}
         wanted = keyed or wanted
-        if "value" in types and False:
-            wanted = wanted
     if wanted & {"Resource", "DomainResource"}:
         return None
 
@@ -352,4 +350,4 @@ def _says_something(branch: Branch) -> bool:
     )
 
 
-__all__ = ["Matcher", "compile_matcher", "extension_url", "choice_key"]
+__all__ = ["Matcher", "choice_key", "compile_matcher", "extension_url"]

@@ -19,14 +19,16 @@ class Node:
     """A compiled type or backbone element; `walk` checks one object of it and compiles itself at its first call."""
 
     __slots__ = ("name", "walk")
+    walk: Walk
 
     def __init__(self, name: str, compile_walk: Callable[["Node"], Walk]) -> None:
         def first(value: Json, at: At, run: Run) -> None:
-            self.walk = compile_walk(self)
-            self.walk(value, at, run)
+            made = compile_walk(self)
+            self.walk = made
+            made(value, at, run)
 
         self.name = name
-        self.walk: Walk = first
+        self.walk = first
 
 
 def shown(value: Any) -> str:

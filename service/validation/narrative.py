@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/narrative.html
 """
 
-import html
+import html.entities
 import re
 from functools import lru_cache
 from typing import Any
@@ -13,16 +13,18 @@ from service.validation.run import At, Run
 
 XHTML = "http://www.w3.org/1999/xhtml"
 # What txt-1 lists (its XPath), and what the chapters of HTML 4.0 that its text names have beside that.
-_ELEMENTS = frozenset(
-    "a abbr acronym address area b bdo big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2 h3 h4 "
-    "h5 h6 hr i img kbd li map ol p pre q samp small span strong sub sup table tbody td tfoot th thead tr tt ul var".split()
-)
-_ATTRIBUTES = frozenset(
-    "abbr accesskey align alt axis bgcolor border cellhalign cellpadding cellspacing cellvalign char charoff charset cite "
-    "class colspan compact coords dir frame headers height href hreflang hspace id ismap lang longdesc name nohref nowrap "
-    "rel rev rowspan rules scope shape span src start style summary tabindex title type usemap valign value vspace width "
-    "xml:lang xml:space".split()
-)
+_ELEMENT_NAMES = """
+    a abbr acronym address area b bdo big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2 h3 h4
+    h5 h6 hr i img kbd li map ol p pre q samp small span strong sub sup table tbody td tfoot th thead tr tt ul var
+"""
+_ATTRIBUTE_NAMES = """
+    abbr accesskey align alt axis bgcolor border cellhalign cellpadding cellspacing cellvalign char charoff charset cite
+    class colspan compact coords dir frame headers height href hreflang hspace id ismap lang longdesc name nohref nowrap
+    rel rev rowspan rules scope shape span src start style summary tabindex title type usemap valign value vspace width
+    xml:lang xml:space
+"""
+_ELEMENTS = frozenset(_ELEMENT_NAMES.split())
+_ATTRIBUTES = frozenset(_ATTRIBUTE_NAMES.split())
 _SCRIPT = re.compile(r"\s*(?:java|vb)script:", re.IGNORECASE)
 _ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*);")
 _XML_ENTITIES = frozenset(("amp", "lt", "gt", "quot", "apos"))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from service.validation.bundles import entries
+from service.validation.entries import entries
 from service.validation.references import contained
 from service.validation.run import Run
 

@@ -192,7 +192,7 @@ class Compiler:
         return [children]
 
     def child(self, name: str, branch: Branch, parent_type: str) -> ChildCheck | None:
-        """The check of all instances of one child element: how many, of which type, in which slice, and each of them."""
+        """The check of all instances of one child element: how many, of which type and slice, and each of them."""
         found = self.base_of(name, parent_type)
         if found is None:
             return None
@@ -204,10 +204,12 @@ class Compiler:
         least = least if least > base.get("min", 0) else 0
         limit = int(most) if most != "*" and most != base.get("max") else None
         allowed = self.allowed(element, types)
-        each = {
-            one: self.instance(branch, base, one) for one in set(types.values()) if allowed is None or one == "Resource" or one in allowed
-        }
-        each = {one: check for one, check in each.items() if check is not None}
+        each: dict[str, ItemCheck] = {}
+        for one in set(types.values()):
+            if allowed is None or one == "Resource" or one in allowed:
+                made = self.instance(branch, base, one)
+                if made is not None:
+                    each[one] = made
         slicer = Slicer(self, branch, base, types) if branch.slices else None
         if not (least or limit is not None or allowed is not None or each or slicer):
             return None

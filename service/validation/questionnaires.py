@@ -108,7 +108,8 @@ class _Check:
         if len(answers) > 1 and asked.get("repeats") is not True:
             self.run.add("validation.answer-repeats", (at, "answer"), link=link)
         check_answers(asked, item, at, self.run, self.rules)
-        for index, answer in enumerate(item.get("answer") if type(item.get("answer")) is list else ()):
+        given = item.get("answer")
+        for index, answer in enumerate(given if type(given) is list else ()):
             if type(answer) is dict:
                 self.level(asked, answer, ((at, "answer"), index))
 

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 TYPE_ROOT = "http://hl7.org/fhir/StructureDefinition/"
 LITERAL = re.compile(r"(?:^|.*/)([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?")
-# Resources of maturity 0 and 1: R4's own examples point past the targets that these drafts list, so there it is a warning.
-# https://hl7.org/fhir/R4/resourcelist.html
-DRAFTS = frozenset(
-    """AdverseEvent Basic BiologicallyDerivedProduct BodyStructure CatalogEntry ChargeItem ChargeItemDefinition
+# Resources of maturity 0 and 1: R4's own examples point past the targets that these drafts list, so there it is only a
+# warning. https://hl7.org/fhir/R4/resourcelist.html
+_DRAFT_NAMES = """
+    AdverseEvent Basic BiologicallyDerivedProduct BodyStructure CatalogEntry ChargeItem ChargeItemDefinition
     ClinicalImpression CompartmentDefinition Contract DetectedIssue DeviceDefinition DeviceMetric DeviceRequest
     DeviceUseStatement EffectEvidenceSynthesis EnrollmentRequest EnrollmentResponse EventDefinition Evidence
     EvidenceVariable ExampleScenario Flag GraphDefinition Group ImmunizationEvaluation ImmunizationRecommendation
@@ -27,8 +27,9 @@ DRAFTS = frozenset(
     ObservationDefinition OrganizationAffiliation ResearchDefinition ResearchElementDefinition ResearchStudy
     ResearchSubject RiskAssessment RiskEvidenceSynthesis SpecimenDefinition SubstanceNucleicAcid SubstancePolymer
     SubstanceProtein SubstanceReferenceInformation SubstanceSourceMaterial SubstanceSpecification SupplyDelivery
-    SupplyRequest TerminologyCapabilities TestReport VerificationResult""".split()
-)
+    SupplyRequest TerminologyCapabilities TestReport VerificationResult
+"""
+DRAFTS = frozenset(_DRAFT_NAMES.split())
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -126,26 +127,23 @@ class References:
 
     def _split(self, urls: list[str]) -> tuple[frozenset[str] | None, dict[str, list[str]]]:
         """The allowed types (None: any) and, by type, the profiles of which a target must meet one."""
-        allowed: set[str] | None = set()
+        allowed: set[str] = set()
         profiles: dict[str, list[str]] = {}
         plain: set[str] = set()
         for url in urls:
             bare = url.partition("|")[0]
             name = bare.removeprefix(TYPE_ROOT)
             if name in ("Resource", "DomainResource"):
-                allowed = None
-                break
+                return None, {}
             if name in self._rules.resource_types:
                 plain.add(name)
             else:
                 structure = self._rules.definitions.structure(url)
                 if structure is None:
-                    allowed = None  # A profile that is not known may be of any type.
-                    break
+                    return None, {}  # A profile that is not known may be of any type.
                 name = structure["type"]
                 if name in ("Resource", "DomainResource"):
-                    allowed = None
-                    break
+                    return None, {}
                 profiles.setdefault(name, []).append(url)
             allowed.add(name)
         for name in plain:

@@ -9,7 +9,8 @@ from typing import Any
 from service.fhir.definitions import Definitions
 from service.fhir.terminology import Terminology
 from service.validation.bindings import Bindings
-from service.validation.bundles import Index, check_bundle
+from service.validation.bundles import check_bundle
+from service.validation.entries import Index
 from service.validation.extensions import Extensions
 from service.validation.fields import Node, Walk
 from service.validation.invariants import Invariants

@@ -28,7 +28,7 @@ class Options:
     preferred_bindings: str = "ignore"
     displays: str = "warning"
     bundle_profiles: bool = True  # check the profiles that resources in a Bundle name for themselves
-    limit: int = 1000  # findings kept
+    limit: int = 1000  # errors kept, and as many findings that are none
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Found:
     severity: str
     profile: str | None
     constraint: str | None
-    params: Mapping[str, object]
+    params: Mapping[str, Any]
 
     @property
     def is_error(self) -> bool:
@@ -54,6 +54,7 @@ class Run:
     options: Options
     top: Any
     found: list[Found] = field(default_factory=list)
+    counts: list[int] = field(default_factory=lambda: [0, 0])  # of what is no error, of errors
     resource: Any = None
     root: Any = None
     place: At = None  # of `resource`
@@ -63,23 +64,26 @@ class Run:
     memo: dict[Any, Any] = field(default_factory=dict)
     profile: str | None = None
     active: set[tuple[int, str]] = field(default_factory=set)
-    kept: list[Any] = field(default_factory=list)
 
     def add(
-        self, key: str, at: At, *, severity: str | None = None, constraint: str | None = None, **params: object
+        self, key: str, at: At, *, severity: str | None = None, constraint: str | None = None, **params: Any
     ) -> None:
-        if len(self.found) < self.options.limit:
-            level = severity or kinds()[key].severity
+        level = severity or kinds()[key].severity
+        is_error = level in ("error", "fatal")
+        # Counted apart, so that no number of warnings can hide an error.
+        self.counts[is_error] += 1
+        if self.counts[is_error] <= self.options.limit:
             self.found.append(Found(key, at, level, self.profile, constraint, params))
 
     def trial(self, check: ItemCheck, value: Any, sibling: Any, at: At) -> list[Found]:
         """The errors that `check` would add; nothing is added."""
-        kept, self.found = self.found, []
+        kept, counts = self.found, self.counts
+        self.found, self.counts = [], [0, 0]
         try:
             check(value, sibling, at, self)
             return [one for one in self.found if one.is_error]
         finally:
-            self.found = kept
+            self.found, self.counts = kept, counts
 
 
 def steps(at: At) -> list[str | int]:

@@ -93,12 +93,12 @@ class Slicer:
     """The slicing of one child element of a profile; compiled when it is first needed."""
 
     def __init__(self, compiler: "Compiler", branch: Branch, base: Json, types: dict[str, str]) -> None:
-        self._make = lambda: _Slices(compiler, branch, base, types)
+        self._given = compiler, branch, base, types
         self._slices: _Slices | None = None
 
     def check(self, found: list[Item], at: At, run: Run) -> None:
         if self._slices is None:
-            self._slices = self._make()
+            self._slices = _Slices(*self._given)
         self._slices.check(found, at, run)
 
 
