@@ -32,7 +32,7 @@ def files_of(data: bytes, *, max_total: int = MAX_TOTAL) -> Iterator[tuple[str, 
                     raise ArchiveError(f"{member.name} is larger than {MAX_FILE} bytes")
                 content = archive.extractfile(member)
                 if content is not None:
-                    yield member.name, content.read()
+                    yield member.name.removeprefix("./"), content.read()
     except (tarfile.TarError, zlib.error, EOFError, UnicodeDecodeError) as error:
         raise ArchiveError(str(error) or "it ends too early") from None
 

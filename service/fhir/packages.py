@@ -68,11 +68,10 @@ def read_package(file: Path, cache: Path | None = None) -> Pack:
 def read_folder(folder: Path, name: str) -> Pack:
     """The conformance resources (`*.json`) anywhere under `folder` as one layer; `PackageError` for broken files."""
     issues: list[Issue] = []
-    resources = []
+    resources: list[dict[str, Any]] = []
     for file in sorted(folder.rglob("*.json")):
-        resource = _parse(file.read_bytes(), str(file.relative_to(folder)), issues)
-        if _is_conformance(resource):
-            resources.append(trim(resource))
+        name_in = str(file.relative_to(folder))
+        resources += _conformance(_parse(file.read_bytes(), name_in, issues), name_in, issues)
     if issues:
         raise PackageError(issues)
     return memory(resources, {"name": name})
@@ -161,9 +160,7 @@ def _read(data: bytes, name: str) -> tuple[list[dict[str, Any]], dict[str, Any]]
             if path == "package/package.json":
                 manifest = _parse(content, path, issues)
             elif path.startswith(tuple(f"package/{kind}" for kind in CONFORMANCE)) or b'"url"' in content:
-                resource = _parse(content, path, issues)
-                if _is_conformance(resource):
-                    resources.append(trim(resource))
+                resources += _conformance(_parse(content, path, issues), path, issues)
     except ArchiveError as error:
         issues.append(issue("definitions.package-unreadable", file=name, reason=str(error)))
     if not issues:
@@ -197,13 +194,27 @@ def _parse(content: bytes, path: str, issues: list[Issue]) -> Any:
         return None
 
 
-def _is_conformance(resource: Any) -> bool:
+def _conformance(resource: Any, path: str, issues: list[Issue]) -> list[dict[str, Any]]:
+    """The trimmed resource, or nothing where it is no definition; one that is out of shape is told."""
     if not isinstance(resource, dict) or resource.get("resourceType") not in CONFORMANCE:
-        return False
-    url = resource.get("url")
-    if not isinstance(url, str) or not url:
-        return False
-    return resource["resourceType"] != "StructureDefinition" or all(key in resource for key in ("kind", "type"))
+        return []
+    if not isinstance(resource.get("url"), str) or not resource["url"]:
+        return []
+    try:
+        trimmed = trim(resource)
+        elements = [*_elements(trimmed, "snapshot"), *_elements(trimmed, "differential")]
+        sound = all(isinstance(one["path"], str) and isinstance(one.get("id", ""), str) for one in elements)
+    except (AttributeError, KeyError, TypeError) as error:
+        issues.append(issue("definitions.package-file", file=path, reason=f"{type(error).__name__}: {error}"))
+        return []
+    if not sound:
+        issues.append(issue("definitions.package-file", file=path, reason="path, id"))
+    return [trimmed]
+
+
+def _elements(structure: dict[str, Any], view: str) -> list[dict[str, Any]]:
+    elements: list[dict[str, Any]] = structure.get(view, {}).get("element", [])
+    return elements
 
 
 def _cached(file: Path, digest: str) -> Pack | None:

@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/terminology-service.html
 """
 
 import functools
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,10 @@ from service.fhir.valuesets import Membership, compile_membership, unknown
 from service.issues import Issue, issue
 
 # Value sets that a system defines for itself: https://hl7.org/fhir/R4/snomedct.html#implicit, loinc.html#implicit
-_IMPLICIT = {"http://snomed.info/sct": "http://snomed.info/sct", "http://loinc.org/vs": "http://loinc.org"}
+_IMPLICIT = (
+    (re.compile(r"http://snomed\.info/sct(?:/[0-9/a-z]+)?\?fhir_vs(?P<part>=.+)?"), "http://snomed.info/sct"),
+    (re.compile(r"http://loinc\.org/vs(?P<part>/.+)?"), "http://loinc.org"),
+)
 
 
 class TerminologyError(ValueError):
@@ -89,13 +93,16 @@ class Terminology:
         if found is not None:
             return found
         url = canonical.partition("|")[0]
-        system = self._implied.get(url) or _IMPLICIT.get(url.partition("?")[0])
-        if system is None:
-            return None
-        include: dict[str, Any] = {"system": system}
-        if "?fhir_vs=" in url:  # A part of SNOMED CT, which only a SNOMED server could tell.
-            include["filter"] = [{"property": "concept", "op": "is-a", "value": url.partition("=")[2]}]
-        return {"resourceType": "ValueSet", "url": url, "status": "active", "compose": {"include": [include]}}
+        if url in self._implied:
+            return _implied(url, {"system": self._implied[url]})
+        for pattern, system in _IMPLICIT:
+            if match := pattern.fullmatch(url):
+                # Which codes a part holds only a server of that system could tell.
+                part = (
+                    {"filter": [{"property": "concept", "op": "in", "value": match["part"]}]} if match["part"] else {}
+                )
+                return _implied(url, {"system": system} | part)
+        return None
 
     def lookup(self, system: str, code: str) -> Concept | None:
         """The concept of `code` in `system`, None where the system is not loaded or does not have it."""
@@ -199,6 +206,10 @@ class Terminology:
     def _implied(self) -> Mapping[str, str]:
         rows = self.definitions.rows("CodeSystem")
         return {row.info["valueSet"]: row.url for row in rows if "valueSet" in row.info}
+
+
+def _implied(url: str, include: Mapping[str, Any]) -> dict[str, Any]:
+    return {"resourceType": "ValueSet", "url": url, "status": "active", "compose": {"include": [include]}}
 
 
 def _plain(text: str) -> str:

@@ -107,7 +107,7 @@ def _trim_structure(structure: dict[str, Any]) -> None:
         elements = structure.pop(other, {}).get("element", [])
         if other == view:
             structure[view] = {"element": [trim_element(one) for one in elements]}
-    if structure["kind"] == "resource" and view == "snapshot":
+    if structure["kind"] == "resource" and structure["type"] and view == "snapshot":
         _correct_id(structure["snapshot"]["element"])
 
 
@@ -147,7 +147,7 @@ def _keep_extensions(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def _concept(concept: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
-    kept = {key: concept[key] for key in keys if key in concept}
+    kept = {"code": concept["code"]} | {key: concept[key] for key in keys if key in concept}
     if "concept" in kept:
         kept["concept"] = [_concept(one, keys) for one in kept["concept"]]
     return kept
