@@ -15,6 +15,8 @@ FHIR = "application/fhir+json"
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 FHIR_TYPES = (FHIR, JSON)
+# How many times the longest body is read and thrown away before a connection is cut.
+DRAINED = 10
 _FORMATS = {"json": FHIR, "text/json": FHIR, FHIR: FHIR, JSON: JSON}
 _SAME = {
     "text/json": JSON,
@@ -64,13 +66,24 @@ def sent() -> str:
 
 def body() -> bytes:
     """The body of this request, at most `max_body` bytes of it; torn or too long a body ends the request."""
+    most = current_app.config["MAX_BODY"]
     try:
         data = request.get_data()
+        if len(data) > most:
+            raise RequestEntityTooLarge
+    except RequestEntityTooLarge:
+        _drain(DRAINED * most)
+        raise
     except OSError:
-        raise BadRequest from None  # Chunks that are no chunks.
-    if len(data) > current_app.config["MAX_BODY"]:
-        raise RequestEntityTooLarge
+        raise BadRequest from None  # The client went away in the middle.
     return data
+
+
+def _drain(most: int) -> None:
+    """Read what the client still sends: one that is cut off in the middle would never see why."""
+    stream = request.environ["wsgi.input"]
+    while most > 0 and (part := stream.read(min(most, 1 << 16))):
+        most -= len(part)
 
 
 def fhir(resource: dict[str, Any], status: int = 200, mimetype: str = FHIR) -> Response:

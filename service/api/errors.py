@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, current_app, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 
 from service.api.answers import fhir, language
 from service.api.logs import frames, without
@@ -80,6 +80,11 @@ def install(app: Flask) -> None:
     app.register_error_handler(TerminologyError, _carried)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unforeseen)
+
+
+def torn(_error: Exception) -> Response:
+    """For what the server below raises while it reads a body that is no HTTP."""
+    return _http(BadRequest())
 
 
 def _refused(error: Refused) -> Response:

@@ -12,7 +12,7 @@ blueprint = Blueprint("health", __name__)
 
 
 def _mappings(found: Engine) -> tuple[bool, str]:
-    names = found.converter.catalogue.names()
+    names = sorted(found.converter.catalogue.variants)
     return bool(names), ", ".join(names)
 
 

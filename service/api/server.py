@@ -10,10 +10,12 @@ from flask import Flask
 from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
 from service.api.app import HEADERS, create_app
 from service.api.engine import load
+from service.api.errors import torn
 from service.api.logs import configure
 from service.config import Settings
 from service.issues import issue, outcome
@@ -80,4 +82,6 @@ def serve(settings: Settings) -> None:
     """Serve until told to stop. Raises what loading raises, before anything listens."""
     configure(settings.log_level)
     settings.data.mkdir(parents=True, exist_ok=True)
-    Server(settings, create_app(engine=load(settings))).run()
+    app = create_app(engine=load(settings))
+    app.register_error_handler(ParseException, torn)
+    Server(settings, app).run()

@@ -10,6 +10,7 @@ from service.cli.engine import MAPPINGS, converter, settings
 from service.cli.failures import CouldNotRun
 from service.cli.inputs import FILES, Text, read
 from service.cli.output import JSON, LANGUAGE, progress, report
+from service.cli.traces import rows
 from service.fhir.json import encode, pretty
 from service.issues import has_errors, issue
 
@@ -49,8 +50,8 @@ def command(
     chosen = settings(mappings=mappings or None, activity_style=activity_style, language=lang)
     texts = read(files)
     engine = converter(chosen)
-    if variant is not None and variant not in engine.catalogue.names():
-        there = ", ".join(f"`{name}`" for name in engine.catalogue.names())
+    if variant is not None and variant not in engine.catalogue.variants:
+        there = ", ".join(f"`{name}`" for name in engine.catalogue.variants)
         raise click.BadParameter(issue("cli.unknown-variant", name=variant, there=there).text(chosen.language))
     writer = _Files(output, trace) if output else _Lines(trace)
     failed = False
@@ -73,7 +74,7 @@ class _Lines:
     def write(self, text: Text, converted: "Converted") -> None:
         click.echo(encode(converted.bundle))
         if self._trace and converted.trace is not None:
-            click.echo(encode({"file": text.name, "trace": rows(converted)}), err=True)
+            click.echo(encode({"file": text.name, "trace": rows(converted.trace)}), err=True)
 
 
 class _Files:
@@ -90,7 +91,7 @@ class _Files:
         self._used.add(stem)
         self._put(self._folder / f"{stem}.bundle.json", converted.bundle)
         if self._trace and converted.trace is not None:
-            self._put(self._folder / f"{stem}.trace.json", rows(converted))
+            self._put(self._folder / f"{stem}.trace.json", rows(converted.trace))
 
     def _put(self, file: Path, value: Any) -> None:
         try:
@@ -98,8 +99,3 @@ class _Files:
             file.write_text(pretty(value) + "\n", "utf-8")
         except OSError as error:
             raise CouldNotRun(issue("cli.cannot-write", file=file, reason=error.strerror or "?")) from None
-
-
-def rows(converted: "Converted") -> list[dict[str, Any]]:
-    """The trace as plain rows: element, rule, map position, source pointer."""
-    return [] if converted.trace is None else converted.trace.rows()

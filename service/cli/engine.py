@@ -20,6 +20,15 @@ MAPPINGS = click.option(
     help="Folder with mapping variants of your own; may be repeated.",
 )
 
+PACKAGES = click.option(
+    "--package",
+    "packages",
+    multiple=True,
+    metavar="FILE.tgz",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="FHIR package with further definitions; may be repeated.",
+)
+
 
 def settings(**flags: Any) -> config.Settings:
     """The settings in force, flags over environment."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from service.cli.engine import definitions, settings
+from service.cli.engine import PACKAGES, definitions, settings
 from service.cli.inputs import read
 from service.clock import now
 from service.fhir.json import encode, parse
@@ -14,10 +14,7 @@ from service.fhir.json import encode, parse
 @click.command()
 @click.argument("expression")
 @click.argument("file")
-@click.option(
-    "--package", "packages", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="FHIR package (`.tgz`) with further definitions; may be repeated.",
-)  # fmt: skip
+@PACKAGES
 def command(expression: str, file: str, packages: tuple[Path, ...]) -> None:
     """Evaluate a FHIRPath EXPRESSION on the resource in FILE (`-` for standard input).
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from service.cli.engine import definitions, settings
+from service.cli.engine import PACKAGES, definitions, settings
 from service.cli.inputs import FILES, Text, read
 from service.cli.output import LANGUAGE, line, progress
 from service.cli.sarif import log
@@ -21,10 +21,7 @@ Checked = tuple[Text, list[Issue]]
 @click.command()
 @FILES
 @click.option("--profile", "profiles", multiple=True, metavar="URL", help="Profile to check against; may be repeated.")
-@click.option(
-    "--package", "packages", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="FHIR package (`.tgz`) with further definitions; may be repeated.",
-)  # fmt: skip
+@PACKAGES
 @click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The same as `--format json`.")
 @LANGUAGE

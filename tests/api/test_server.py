@@ -70,7 +70,7 @@ def test_fifty_megabytes_are_refused_cleanly(server: Server, chunked: bool) -> N
                 f"{head}Transfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
             )
         else:
-            line.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode())
+            line.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         answer = line.recv(65536).decode()
         while "\r\n\r\n{" not in answer:
             answer += line.recv(65536).decode()
