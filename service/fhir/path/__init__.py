@@ -19,7 +19,7 @@ from service.fhir.path.env import Env, Scope
 from service.fhir.path.errors import PathError, failure
 from service.fhir.path.model import Model
 from service.fhir.path.nodes import TypeInfo
-from service.fhir.path.parser import parse
+from service.fhir.path.parser import MAX_NESTING, parse
 
 Test = Callable[..., bool]
 Values = Callable[..., list[Any]]
@@ -124,7 +124,7 @@ def _compiled(expression: str, model: Model | None, context: str | None, strict:
     try:
         code = compile_node(parse(expression), site)
     except RecursionError:
-        raise failure("too-deep", most=0) from None
+        raise failure("too-deep", most=MAX_NESTING) from None
     return code, _starter(model, context)
 
 

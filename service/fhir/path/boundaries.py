@@ -3,13 +3,12 @@
 http://hl7.org/fhirpath/#lowboundaryprecision-integer-decimal--date--datetime--time
 """
 
-import calendar
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 from service.fhir.path import nodes
 from service.fhir.path.errors import failure
-from service.fhir.path.moments import Moment
+from service.fhir.path.moments import Moment, filled
 from service.fhir.path.quantities import EXACT, Quantity
 
 _MAX_DIGITS = 28
@@ -52,7 +51,7 @@ def _moment(value: Moment, digits: int | None, high: bool) -> Moment | None:
     digits = steps[-1] if digits is None else digits
     if digits not in steps:
         return None
-    parts = _filled(value, high)
+    parts = filled(value, high)
     if value.kind == "Time":
         return Moment("Time", _cut(parts, digits, 0))
     offset = value.offset
@@ -67,27 +66,3 @@ def _cut(parts: tuple[int | Decimal, ...], digits: int, extra: int) -> tuple[int
     if digits in (6, 14) and digits - extra in (6, 12):
         return (*parts[: count - 1], Decimal(int(parts[count - 1])))
     return parts[: len(parts) if digits in (9, 17) else count]
-
-
-def _filled(value: Moment, high: bool) -> tuple[int | Decimal, ...]:
-    parts = list(value.parts)
-    if value.kind != "Time":
-        if len(parts) < 2:
-            parts.append(12 if high else 1)
-        if len(parts) < 3:
-            parts.append(calendar.monthrange(int(parts[0]), int(parts[1]))[1] if high else 1)
-    whole = 3 if value.kind == "Time" else 6
-    while len(parts) < whole - 1:
-        parts.append((23 if len(parts) == whole - 3 else 59) if high else 0)
-    last = Decimal(parts[whole - 1]) if len(parts) == whole else None
-    parts[whole - 1 :] = [_seconds(last, high)]
-    return tuple(parts)
-
-
-def _seconds(second: Decimal | None, high: bool) -> Decimal:
-    if second is None:
-        return Decimal("59.999") if high else Decimal("0.000")
-    missing = 3 + int(second.as_tuple().exponent)
-    if missing <= 0:
-        return second
-    return second.quantize(Decimal("0.001")) + (Decimal(10**missing - 1).scaleb(-3) if high else 0)

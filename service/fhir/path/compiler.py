@@ -3,6 +3,7 @@
 http://hl7.org/fhirpath/N1, https://hl7.org/fhir/R4/fhirpath.html
 """
 
+import difflib
 from collections.abc import Callable
 from typing import Any
 
@@ -126,11 +127,10 @@ def _call(node: Call, site: Site) -> Code:
 
 
 def _like(name: str) -> str:
-    lower = name.lower()
-    for known in REGISTRY:
-        if known.lower() == lower or (len(name) > 3 and (known.lower().startswith(lower) or lower in known.lower())):
-            return known
-    return min(REGISTRY, key=lambda known: (abs(len(known) - len(name)) + len(set(known) ^ set(name)), known))
+    """The function that is most like `name`."""
+    lower = {known.lower(): known for known in REGISTRY}
+    found = difflib.get_close_matches(name.lower(), lower, 1, 0)
+    return lower[found[0]] if found else "exists"
 
 
 def _index(node: Index, site: Site) -> Code:

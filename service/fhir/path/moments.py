@@ -142,11 +142,44 @@ def compare(left: Moment, right: Moment) -> int | None:
         return _by_parts(left.parts, right.parts)
     if left.offset is not None and right.offset is not None:
         return _by_parts(in_utc(left, left.offset), in_utc(right, right.offset))
-    if left.offset is None:
-        outcomes = {_by_parts(in_utc(left, zone), in_utc(right, right.offset or 0)) for zone in (_EAST, _WEST)}
-    else:
-        outcomes = {_by_parts(in_utc(left, left.offset), in_utc(right, zone)) for zone in (_EAST, _WEST)}
-    return outcomes.pop() if len(outcomes) == 1 else None
+    early, late = _span(left), _span(right)
+    if early[1] < late[0]:
+        return -1
+    return 1 if early[0] > late[1] else None
+
+
+def _span(moment: Moment) -> tuple[tuple[int, Decimal], tuple[int, Decimal]]:
+    """The first and the last instant (minutes, seconds) that `moment` may stand for, in UTC."""
+    zones = (_EAST, _WEST) if moment.offset is None else (moment.offset, moment.offset)
+    return _instant(filled(moment, False), zones[0]), _instant(filled(moment, True), zones[1])
+
+
+def _instant(parts: tuple[int | Decimal, ...], offset: int) -> tuple[int, Decimal]:
+    year, month, day, hour, minute = (int(part) for part in parts[:5])
+    return (datetime.date(year, month, day).toordinal() * 24 + hour) * 60 + minute - offset, Decimal(parts[5])
+
+
+def filled(moment: Moment, high: bool) -> tuple[int | Decimal, ...]:
+    """All parts, down to the milliseconds, of the first or last moment that `moment` may stand for."""
+    parts = list(moment.parts)
+    whole = 3 if moment.kind == "Time" else 6
+    if whole == 6 and len(parts) < 2:
+        parts.append(12 if high else 1)
+    if whole == 6 and len(parts) < 3:
+        parts.append(calendar.monthrange(int(parts[0]), int(parts[1]))[1] if high else 1)
+    while len(parts) < whole - 1:
+        parts.append((23 if len(parts) == whole - 3 else 59) if high else 0)
+    last = Decimal(parts[whole - 1]) if len(parts) == whole else None
+    return (*parts[: whole - 1], _seconds(last, high))
+
+
+def _seconds(second: Decimal | None, high: bool) -> Decimal:
+    if second is None:
+        return Decimal("59.999") if high else Decimal("0.000")
+    missing = 3 + int(second.as_tuple().exponent)
+    if missing <= 0:
+        return second
+    return second.quantize(Decimal("0.001")) + (Decimal(10**missing - 1).scaleb(-3) if high else 0)
 
 
 def _by_parts(left: tuple[int | Decimal, ...], right: tuple[int | Decimal, ...]) -> int | None:
@@ -164,9 +197,8 @@ def in_utc(moment: Moment, offset: int) -> tuple[int | Decimal, ...]:
     if len(parts) < 3:
         return parts
     hour, minute = (int(part) for part in (*parts[3:5], *(0, 0)[len(parts[3:5]) :]))
-    try:
-        start = datetime.datetime(int(parts[0]), int(parts[1]), int(parts[2]), hour, minute)
-        utc = start - datetime.timedelta(minutes=offset)
-    except OverflowError:
-        return parts
-    return (utc.year, utc.month, utc.day, utc.hour, utc.minute)[: len(parts)] + parts[5:]
+    # The calendar repeats every 400 years: years 1 and 9999 are moved away from the ends of what Python can count.
+    away = 400 if int(parts[0]) < 5000 else -400
+    start = datetime.datetime(int(parts[0]) + away, int(parts[1]), int(parts[2]), hour, minute)
+    utc = start - datetime.timedelta(minutes=offset)
+    return (utc.year - away, utc.month, utc.day, utc.hour, utc.minute)[: len(parts)] + parts[5:]

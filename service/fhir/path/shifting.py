@@ -2,7 +2,7 @@
 
 import calendar
 import datetime
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 from service.fhir.path.errors import failure
 from service.fhir.path.moments import Moment, fraction_digits
@@ -71,8 +71,9 @@ def _shift_date(moment: Moment, unit: str, amount: int) -> Moment:
     second = Decimal(parts[5]) if len(parts) > 5 else Decimal(0)
     start = datetime.datetime(int(parts[0]), int(parts[1]), int(parts[2]), hour, minute)
     total = EXACT.add(second, _seconds(unit, amount))
-    moved_to = start + datetime.timedelta(minutes=int(total // 60) if total >= 0 else -int((-total + 59) // 60))
-    left = EXACT.subtract(total, Decimal(60 * ((moved_to - start) // datetime.timedelta(minutes=1))))
+    minutes = int(EXACT.divide(total, Decimal(60)).to_integral_value(ROUND_FLOOR))
+    moved_to = start + datetime.timedelta(minutes=minutes)
+    left = EXACT.subtract(total, Decimal(60 * minutes))
     whole = (moved_to.year, moved_to.month, moved_to.day, moved_to.hour, moved_to.minute, _digits(left, moment))
     return Moment(moment.kind, whole[: len(parts)], moment.offset)
 
@@ -84,7 +85,8 @@ def _seconds(unit: str, amount: int) -> Decimal:
 def _digits(second: Decimal, moment: Moment) -> Decimal:
     """The second with at least the digits it had, and no more than it needs."""
     digits = fraction_digits(moment)
-    needed = max(digits, -int(second.normalize(EXACT).as_tuple().exponent))
+    needed = -int(second.normalize(EXACT).as_tuple().exponent)
+    needed = max(digits, needed if needed <= 0 else max(needed, 3))
     return second.quantize(Decimal(1).scaleb(-needed), context=EXACT)
 
 
