@@ -32,6 +32,7 @@ _any_case_uuid = re.compile(f"urn:uuid:{_UUID}", re.IGNORECASE).fullmatch
 _base64 = re.compile(r"(?:[0-9A-Za-z+/]{4})*(?:[0-9A-Za-z+/]{2}==|[0-9A-Za-z+/]{3}=)?").fullmatch
 _blank = re.compile(r"[ \t\r\n]+")
 _control = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]").search
+_absolute = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:").match
 _space = re.compile(r"\s").search
 
 
@@ -115,11 +116,27 @@ def _uri(value: Any) -> str | None:
         return "values.control-character"
     if _space(value):
         return "values.uri"
+    if value.startswith("urn:"):
+        return _urn(value.partition("#")[0])
+    return "values.uri-scheme" if value.startswith(("oid:", "uuid:")) else None
+
+
+def _urn(value: str) -> str | None:
     if value.startswith("urn:oid:") and not _oid(value):
         return "values.oid"
     if value.startswith("urn:uuid:") and not _any_case_uuid(value):
         return "values.uuid"
-    return "values.uri-scheme" if value.startswith(("oid:", "uuid:")) else None
+    return None
+
+
+def _canonical(value: Any) -> str | None:
+    # A version may follow: https://hl7.org/fhir/R4/references.html#canonical
+    found = _uri(value.partition("|")[0]) if type(value) is str else _uri(value)
+    if found or value is None:
+        return found
+    if _space(value):
+        return "values.uri"
+    return None if value.startswith("#") or _absolute(value) else "values.canonical"
 
 
 def _is_base64(value: str) -> bool:
@@ -138,7 +155,7 @@ PRIMITIVES: Mapping[str, Checker] = MappingProxyType(
     {
         "base64Binary": _text(_is_base64, "values.base64"),
         "boolean": _boolean,
-        "canonical": _uri,
+        "canonical": _canonical,
         "code": _text(_code, "values.code"),
         "date": _dated(_date, "values.date"),
         "dateTime": _dated(_date_time, "values.date-time"),
