@@ -7,12 +7,13 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from service.fhir.json import escape
-from service.intake.identity import NAMED
 from service.intake.shape import Shape
 from service.intake.times import day
 from service.issues import masked
 
 NESTED, REFERENCE, TIME, TEXT, OID = range(1, 6)
+ORDER = ("child", "guardian", "other", "professional", "organisation")
+"""Where two things share a local id, the first of them in this order keeps it."""
 SHORTEST = 11
 """Texts shorter than a HETU are of interest to no rule."""
 
@@ -84,7 +85,7 @@ def gather(document: Mapping[str, Any], shape: Shape, *, test_mode: bool) -> Fac
     """The facts of a document that satisfies the schema of `shape`."""
     facts = Facts(document, test_mode, day(document["recorded"]))
     _walk(document, shape, (), None, facts)
-    for kind in NAMED:
+    for kind in ORDER:
         for found in facts.entities.get(kind, ()):
             facts.named.setdefault(found.value["id"], found)
     return facts
@@ -101,35 +102,31 @@ def pointer(path: Any) -> str:
 
 def _walk(value: Any, shape: Shape, path: Any, around: Found | None, facts: Facts) -> None:
     steps = _steps(shape)
-    if shape.items is not None:
-        for index, inner in enumerate(value):
-            _take(inner, steps[""], (path, index), around, facts)
-        return
-    found = Found(value, path, shape, around)
-    if shape.name and path:
-        facts.objects.setdefault(shape.name, []).append(found)
-    if shape.entity:
-        facts.entities.setdefault(shape.entity, []).append(found)
-        around = found
-    for name, inner in value.items():
-        if (step := steps.get(name)) is not None:
-            _take(inner, step, (path, name), around, facts)
-
-
-def _take(value: Any, step: Step, path: Any, around: Found | None, facts: Facts) -> None:
-    sort, shape = step
-    if sort == NESTED:
-        _walk(value, shape, path, around, facts)
-    elif sort == REFERENCE:
-        facts.references.append(Found(value, path, shape, around))
-    elif sort == TIME:
-        facts.times.append(Found(value, path, shape, around))
-    elif (sort == TEXT and len(value) >= SHORTEST) or sort == OID:
-        facts.strings.append(Found(value, path, shape, around))
+    only = steps.get("")
+    if only is None:
+        found = Found(value, path, shape, around)
+        if shape.name and path:
+            facts.objects.setdefault(shape.name, []).append(found)
+        if shape.entity:
+            facts.entities.setdefault(shape.entity, []).append(found)
+            around = found
+    for name, inner in value.items() if only is None else enumerate(value):
+        step = only or steps.get(name)
+        if step is None:
+            continue
+        sort, below = step
+        if sort == NESTED:
+            _walk(inner, below, (path, name), around, facts)
+        elif sort == REFERENCE:
+            facts.references.append(Found(inner, (path, name), below, around))
+        elif sort == TIME:
+            facts.times.append(Found(inner, (path, name), below, around))
+        elif sort == OID or len(inner) >= SHORTEST:
+            facts.strings.append(Found(inner, (path, name), below, around))
 
 
 @functools.lru_cache(1024)
-def _steps(shape: Shape) -> Mapping[str, Step]:
+def _steps(shape: Shape) -> Mapping[Any, Step]:
     """What to do with each field of an object (or, under the empty name, with the entries of a list)."""
     below = {"": shape.items} if shape.items else {name: one.shape for name, one in shape.fields.items()}
     return {name: (sort, inner) for name, inner in below.items() if (sort := _sort(inner))}

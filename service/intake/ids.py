@@ -4,6 +4,7 @@ HMAC-SHA-256 (RFC 2104) over parts framed by their length, so that no two lists 
 result is a UUID of version 8 (RFC 9562, 5.8). Stable, not reversible to a HETU, and scoped to the register.
 """
 
+import hashlib
 import hmac
 from collections.abc import Callable
 
@@ -34,5 +35,22 @@ def written(digest: bytes) -> str:
 
 
 def identify(key: bytes, register: str) -> Identify:
-    """`stable_id` for one register: its organisation OID is the first part of every id."""
-    return lambda *parts: stable_id(key, register, *parts)
+    """`stable_id` for one register: its organisation OID is the first part of every id.
+
+    The same as one-shot HMAC, but the key and the register are hashed once for a whole document.
+    """
+    block = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block) + framed((register,)))
+    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+    known: dict[tuple[str, ...], str] = {}
+
+    def of(*parts: str) -> str:
+        found = known.get(parts)
+        if found is None:
+            first, second = inner.copy(), outer.copy()
+            first.update(framed(parts))
+            second.update(first.digest())
+            found = known[parts] = written(second.digest())
+        return found
+
+    return of

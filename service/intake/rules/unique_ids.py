@@ -2,19 +2,18 @@
 
 from collections.abc import Iterator
 
-from service.intake.facts import Facts, Found
-from service.intake.identity import NAMED
+from service.intake.facts import ORDER, Facts, Found
 from service.issues import Issue, issue
 
 
 def check(facts: Facts) -> Iterator[Issue]:
-    for kind in sorted(NAMED):
+    for kind in ORDER:
         for found in facts.entities.get(kind, ()):
             local = found.value["id"]
             if facts.named[local] is not found:
                 yield _twice(facts, local, found.at("id"), facts.named[local].at("id"))
     for kind, entities in facts.entities.items():
-        if kind in NAMED or kind in ("place", "relation"):
+        if kind in ORDER or kind in ("place", "relation"):
             continue
         seen: dict[tuple[object, str], Found] = {}
         for found in entities:
