@@ -1,12 +1,12 @@
 """The story of one document: intake, mapping, validation. Pure: a document in, a Bundle, issues and a trace out.
 
-    source document ─▶ check ─▶ keyed ─▶ mapping (FML) ─▶ assembled ─▶ validation ─▶ Converted
+source document ─▶ check ─▶ keyed ─▶ mapping (FML) ─▶ assembled ─▶ validation ─▶ Converted
 """
 
 import functools
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,13 @@ from service.fhir.packages import load_packages
 from service.fhir.terminology import Terminology
 from service.intake.check import check, recognise
 from service.intake.keyed import keyed
+from service.intake.logical import models
+from service.intake.schema import Schema, SchemaError, base, compose
 from service.intake.unkeyed import Unresolved, unkeyed
 from service.issues import Issue, has_errors, issue
-from service.mapping.bundle import assembled
-from service.mapping.catalogue import Catalogue, Variant
+from service.mapping.bundle import assembled, renumbered
+from service.mapping.catalogue import Catalogue, Overlays, Variant
+from service.mapping.shapes import Shapes, TargetModel
 from service.mapping.trace import Trace
 from service.validation import Validator
 
@@ -45,13 +48,48 @@ class Restored:
     issues: list[Issue]
 
 
+class MappingError(ValueError):
+    """Mappings that cannot be used; `issues` say where and why."""
+
+    def __init__(self, issues: Sequence[Issue]) -> None:
+        super().__init__("; ".join(one.text() for one in issues))
+        self.issues = list(issues)
+
+
+class Schemas:
+    """The schemas and logical models of the source documents, for each set of overlays that a variant has."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+        self._schemas: dict[tuple[int, ...], tuple[Overlays, Schema]] = {}
+
+    def of(self, overlays: Overlays) -> Schema:
+        """The composed schema; `SchemaError` where an overlay does not fit."""
+        if not overlays:
+            return base()
+        key = tuple(map(id, overlays))
+        if key not in self._schemas:
+            # The overlays are kept beside the schema, so that no other object can get their place in memory.
+            self._schemas[key] = (overlays, compose(overlays))
+        return self._schemas[key][1]
+
+    def types(self, overlays: Overlays) -> tuple[list[TargetModel], list[Issue]]:
+        """The types that the maps of a variant with these overlays know."""
+        try:
+            logical = models(self.of(overlays))
+        except SchemaError as error:
+            return [], [error.issue]
+        return [Shapes(self._definitions.structure, logical.values())], []
+
+
 class Converter:
     """Everything that one conversion needs, compiled once; safe to share between threads."""
 
-    def __init__(self, key: bytes, catalogue: Catalogue, definitions: Definitions) -> None:
+    def __init__(self, key: bytes, catalogue: Catalogue, definitions: Definitions, schemas: "Schemas") -> None:
         self.key = key
         self.catalogue = catalogue
         self.definitions = definitions
+        self.schemas = schemas
         self.terminology = Terminology(definitions)
         self.validator = Validator(definitions, self.terminology)
 
@@ -59,12 +97,21 @@ class Converter:
     def load(cls, *, key: bytes, variants: Sequence[Path] = (), packages: Path | None = None) -> "Converter":
         """A converter with our mappings, those in the folders `variants`, and the FHIR packages in `packages`.
 
-        `CatalogueError` or `PackageError` where one of them cannot be used.
+        `MappingError` or `PackageError` where one of them cannot be used.
         """
         definitions = ours()
         if packages:
             definitions = definitions.with_packages(load_packages(packages).packages)
-        return cls(key, Catalogue.load([assets.mappings(), *variants], definitions), definitions)
+        schemas = Schemas(definitions)
+        catalogue, issues = Catalogue.load([assets.mappings(), *variants], schemas.types)
+        if has_errors(issues):
+            raise MappingError(issues)
+        return cls(key, catalogue, definitions, schemas)
+
+    def reloaded(self) -> tuple["Converter", list[Issue]]:
+        """A converter of the mapping folders as they are now; of a variant with an error, the last good one stays."""
+        catalogue, issues = self.catalogue.reload()
+        return Converter(self.key, catalogue, self.definitions, self.schemas), issues
 
     def convert(
         self,
@@ -82,19 +129,24 @@ class Converter:
         chosen = self.catalogue.choose(document, variant)
         if isinstance(chosen, Issue):
             return Converted(document, None, [chosen])
-        found = check(document, schema=chosen.schema)
+        schema = self.schemas.of(chosen.overlays)
+        found = check(document, schema=schema)
         if has_errors(found):
             return Converted(document, None, found)
-        made = keyed(document, self.key, processing=_processing(document, chosen, activity_style), schema=chosen.schema)
+        kind = document["kind"]
+        if kind not in chosen.entry:
+            return Converted(document, None, [*found, issue("mapping.no-entry", name=chosen.name, kind=kind)])
+        made = keyed(document, self.key, processing=_processing(document, chosen, activity_style), schema=schema)
         if trace:
-            result, traced = chosen.compiled.run_traced(made, group=chosen.entry[document["kind"]])
+            result, traced = chosen.compiled.run_traced(made, group=chosen.entry[kind])
         else:
-            result, traced = chosen.compiled.run(made, group=chosen.entry[document["kind"]]), None
+            result, traced = chosen.compiled.run(made, group=chosen.entry[kind]), None
         found += result.issues
         if result.target is None or has_errors(result.issues):
             return Converted(document, None, found, traced)
-        bundle, twice = assembled(result.target)
+        bundle, twice, moved = assembled(result.target)
         found += [*twice, *self.validator.validate(bundle)]
+        traced = renumbered(traced, moved) if traced else None
         return Converted(document, None if has_errors(found) else bundle, found, traced)
 
     def convert_text(self, text: bytes, **options: Any) -> Converted:
@@ -104,11 +156,10 @@ class Converter:
         except json.JsonError as error:
             return Converted(None, None, [error.issue])
         made = self.convert(document, **options)
-        if not made.issues:
-            return made
-        mine = {id(one) for one in made.issues if one.expression is None or made.bundle is None}
-        issues = [json.placed([one], text)[0] if id(one) in mine else one for one in made.issues]
-        return Converted(document, made.bundle, issues, made.trace)
+        # An issue with a FHIRPath is about the Bundle, which has no text yet.
+        about = [one for one in made.issues if one.expression is None]
+        rest = [one for one in made.issues if one.expression is not None]
+        return replace(made, issues=[*json.placed(about, text), *rest]) if about else made
 
     def restore(self, bundle: Any, *, variant: str | None = None) -> Restored:
         """The way back: the source document of a Bundle that was made of one, with what has changed in it since.
@@ -122,11 +173,14 @@ class Converter:
         chosen = self.catalogue.choose({"kind": kind, "model": _model(bundle)}, variant)
         if isinstance(chosen, Issue):
             return Restored(None, [chosen])
+        if kind not in chosen.inbound:
+            return Restored(None, [issue("mapping.no-entry", name=chosen.name, kind=kind)])
         result = chosen.compiled.run(bundle, group=chosen.inbound[kind])
         if result.target is None or has_errors(result.issues):
             return Restored(None, list(result.issues))
         try:
-            return Restored(unkeyed(result.target, schema=chosen.schema), list(result.issues))
+            document = unkeyed(result.target, schema=self.schemas.of(chosen.overlays))
+            return Restored(document, list(result.issues))
         except Unresolved as error:
             return Restored(None, [*result.issues, issue("mapping.unresolved", reference=error.reference)])
 
@@ -163,7 +217,9 @@ def _source_document(bundle: Any) -> Mapping[str, Any]:
         for extension in resource.get("extension", ()) if resource.get("resourceType") == "Provenance" else ():
             if extension.get("url") == SOURCE_DOCUMENT:
                 parts = extension.get("extension", ())
-                return {part["url"]: next((v for k, v in part.items() if k.startswith("value")), None) for part in parts}
+                return {
+                    part["url"]: next((v for k, v in part.items() if k.startswith("value")), None) for part in parts
+                }
     return {}
 
 

@@ -1,0 +1,185 @@
+"""The main job on every example: converts, validates, resolves, repeats to the byte, and comes back whole."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fhir.resources.R4B import get_fhir_model_class
+
+from service.fhir import json
+from service.intake.keyed import normalised
+from service.pipeline import Converted, Converter, default
+from tests.shared import ROOT
+
+KEY = b"yhdessa-test-key-for-synthetic-data-only"
+EXAMPLES = sorted((ROOT / "schemas" / "source" / "examples").glob("*.json"))
+STYLES = ("detail", "reference")
+# Nothing in the output may create a client relationship (design §3).
+NEVER = {"EpisodeOfCare", "Encounter", "Account", "Coverage", "Condition"}
+
+
+@pytest.fixture(scope="module")
+def converter() -> Converter:
+    return default(KEY)
+
+
+def document(file: Path) -> Any:
+    return json.parse(file.read_bytes())
+
+
+EVERY = [pytest.param(file, style, id=f"{file.stem}-{style}") for file in EXAMPLES for style in STYLES]
+
+
+def made(converter: Converter, file: Path, style: str) -> Converted:
+    return converter.convert(document(file), activity_style=style)
+
+
+def resources(bundle: dict[str, Any]) -> list[dict[str, Any]]:
+    return [entry["resource"] for entry in bundle["entry"]]
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("reference"), str):
+            yield value["reference"]
+        for one in value.values():
+            yield from references(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from references(one)
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) >= 14
+
+
+@pytest.mark.parametrize(("file", "style"), EVERY)
+def test_converts_to_a_bundle_without_error_or_warning_of_the_validator(
+    converter: Converter, file: Path, style: str
+) -> None:
+    converted = made(converter, file, style)
+    assert converted.bundle is not None, [one.text() for one in converted.issues]
+    of_validation = [one for one in converted.issues if one.key.startswith("validation.")]
+    assert [one.text() for one in of_validation if one.severity in ("error", "warning")] == []
+
+
+@pytest.mark.parametrize(("file", "style"), EVERY)
+def test_every_entry_is_a_put_of_its_own_resource_and_every_reference_resolves_or_is_named(
+    converter: Converter, file: Path, style: str
+) -> None:
+    converted = made(converter, file, style)
+    bundle = converted.bundle
+    assert bundle is not None and bundle["type"] == "transaction"
+    here = set()
+    for entry in bundle["entry"]:
+        resource = entry["resource"]
+        name = f"{resource['resourceType']}/{resource['id']}"
+        assert entry["request"] == {"method": "PUT", "url": name}
+        assert entry["fullUrl"] == f"https://yhdessa.example/fhir/{name}"
+        assert name not in here
+        here.add(name)
+    dangling = {one for one in references(bundle) if one not in here}
+    told = sum(one.key == "intake.dangling-reference" for one in converted.issues)
+    assert bool(dangling) == bool(told)
+    assert {one.partition("/")[0] for one in dangling} <= {"Appointment", "CareTeam", "CarePlan"}
+
+
+@pytest.mark.parametrize(("file", "style"), EVERY)
+def test_the_same_document_gives_the_same_bytes(converter: Converter, file: Path, style: str) -> None:
+    again = Converter(KEY, converter.catalogue, converter.definitions, converter.schemas)
+    assert json.encode(made(converter, file, style).bundle) == json.encode(made(again, file, style).bundle)
+
+
+@pytest.mark.parametrize(("file", "style"), EVERY)
+def test_the_typed_models_read_every_resource(converter: Converter, file: Path, style: str) -> None:
+    for resource in resources(made(converter, file, style).bundle or {}):
+        get_fhir_model_class(resource["resourceType"]).model_validate_json(json.encode(resource))
+
+
+@pytest.mark.parametrize(("file", "style"), EVERY)
+def test_no_client_relationship_follows(converter: Converter, file: Path, style: str) -> None:
+    bundle = made(converter, file, style).bundle
+    assert bundle is not None
+    assert not {one["resourceType"] for one in resources(bundle)} & NEVER
+    assert {one["intent"] for one in resources(bundle) if "intent" in one} <= {"plan"}
+
+
+@pytest.mark.parametrize(("file", "style"), EVERY)
+def test_document_to_fhir_to_document_keeps_everything(converter: Converter, file: Path, style: str) -> None:
+    restored = converter.restore(made(converter, file, style).bundle)
+    assert restored.issues == []
+    assert restored.document == normalised(document(file))
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
+def test_a_hetu_stands_only_where_the_official_identifier_is(converter: Converter, file: Path) -> None:
+    bundle = made(converter, file, "detail").bundle
+    hetus = set(re.findall(r'"hetu": "([^"]+)"', file.read_text("utf-8")))
+    text = json.encode(bundle).decode()
+    official = re.findall(r'"use":"official","system":"urn:oid:1\.2\.246\.21","value":"([^"]+)"', text)
+    assert set(official) == hetus
+    for hetu in hetus:
+        assert text.count(hetu) == official.count(hetu)
+
+
+def test_ids_depend_on_the_key_and_the_register(converter: Converter) -> None:
+    given = document(ROOT / "schemas/source/examples/aika-shared-plan-measures-abc.json")
+    ids = {one["id"] for one in resources(converter.convert(given).bundle or {})}
+    key = b"another-key-of-at-least-32-characters"
+    other_key = Converter(key, converter.catalogue, converter.definitions, converter.schemas)
+    assert not ids & {one["id"] for one in resources(other_key.convert(given).bundle or {})}
+    given["source"]["organisation"] = "2.999.13.10.99"
+    assert not ids & {one["id"] for one in resources(converter.convert(given).bundle or {})}
+
+
+def test_trace_names_a_rule_for_every_element_and_nothing_of_the_document_is_unused(converter: Converter) -> None:
+    for file in EXAMPLES:
+        for style in STYLES:
+            given = document(file)
+            converted = converter.convert(given, activity_style=style, trace=True)
+            assert converted.trace is not None and converted.bundle is not None
+            for pointer in leaves(converted.bundle):
+                steps = converted.trace.explain(pointer)
+                assert steps, pointer
+                assert all(re.fullmatch(r".+\.map:\d+:\d+", step.where) for step in steps), pointer
+            assert converted.trace.unused(given) == [], file.name
+
+
+def leaves(value: Any, pointer: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield from leaves(one, f"{pointer}/{json.escape(name)}")
+    elif isinstance(value, list):
+        for index, one in enumerate(value):
+            yield from leaves(one, f"{pointer}/{index}")
+    else:
+        yield pointer
+
+
+def test_two_things_that_mean_one_resource_must_agree(converter: Converter) -> None:
+    given = document(ROOT / "schemas/source/examples/tiimi-case-twins-services-and-responsible-pair.json")
+    twin = dict(given["professionals"][0]) | {"id": "sama-ihminen", "name": {"given": ["Eri"], "family": "Nimi"}}
+    given["professionals"].append(twin)
+    converted = converter.convert(given)
+    assert converted.bundle is None
+    assert "mapping.twice" in {one.key for one in converted.issues}
+
+
+def test_text_that_is_no_json_is_an_issue_with_a_place(converter: Converter) -> None:
+    found = converter.convert_text(b'{"kind": "meeting",\n "kind": "case"}')
+    assert [(one.key, one.line, one.column) for one in found.issues] == [("json.duplicate-key", 2, 2)]
+
+
+def test_issues_of_text_have_lines(converter: Converter) -> None:
+    text = (ROOT / "schemas/source/examples/aika-care-team-alone.json").read_bytes()
+    wrong = text.replace(b'"schemaVersion": "1.0"', b'"schemaVersion": "9.9"')
+    found = converter.convert_text(wrong)
+    assert found.bundle is None
+    assert all(one.line and one.line > 1 for one in found.issues)
+
+
+def test_a_bundle_that_is_none_of_ours_cannot_become_a_document(converter: Converter) -> None:
+    restored = converter.restore({"resourceType": "Bundle", "type": "collection", "entry": []})
+    assert [one.key for one in restored.issues] == ["mapping.not-a-bundle"]
