@@ -35,12 +35,9 @@ class Definitions:
         self.layers = tuple(layers)
         self.snapshot_issues: dict[str, tuple[Issue, ...]] = {}
         self._structures: dict[str, dict[str, Any] | None] = {}
-        self._making: set[str] = set()
+        self._made: dict[tuple[int, str, str], dict[str, Any] | None] = {}
+        self._making: set[tuple[int, str, str]] = set()
         self._lock = threading.RLock()
-        self._index: dict[tuple[str, str], list[tuple[Pack, Row]]] = {}
-        for layer in self.layers:
-            for row in layer.rows:
-                self._index.setdefault((row.kind, row.url), []).append((layer, row))
 
     def with_packages(self, packages: Iterable[Pack]) -> "Definitions":
         """These definitions with more layers over them."""
@@ -55,18 +52,9 @@ class Definitions:
 
         A snapshot that is made from a differential leaves what was wrong with it in `snapshot_issues[url]`.
         """
-        if name in self._structures:
-            return self._structures[name]
-        with self._lock:
-            if name in self._making:  # A definition that is its own base finds nothing here instead of looping.
-                return None
-            self._making.add(name)
-            try:
-                found = self._with_snapshot(name if "/" in name or ":" in name else TYPE_ROOT + name)
-            finally:
-                self._making.discard(name)
-            self._structures[name] = found
-            return found
+        if name not in self._structures:
+            self._structures[name] = self._structure(name, len(self.layers))
+        return self._structures[name]
 
     def value_set(self, canonical: str) -> dict[str, Any] | None:
         return self.get("ValueSet", canonical)
@@ -76,18 +64,23 @@ class Definitions:
 
     def get(self, kind: str, canonical: str) -> dict[str, Any] | None:
         """The resource of that kind and canonical url, as it was given; None where unknown."""
-        found = self._find(kind, canonical)
-        return found[0].load(found[1]) if found else None
+        found = self._find(kind, canonical, len(self.layers))
+        return self.layers[found[0]].load(found[1]) if found else None
 
     def rows(self, kind: str) -> Iterator[Row]:
         """The index rows of every resource of that kind, nothing read; of several with one url, the one that wins."""
-        return (places[-1][1] for (one, _), places in self._index.items() if one == kind)
+        seen: set[str] = set()
+        for layer in reversed(self.layers):
+            for row in reversed(layer.rows):
+                if row.kind == kind and row.url not in seen:
+                    seen.add(row.url)
+                    yield row
 
     @functools.cached_property
     def _kinds(self) -> Mapping[str, str]:
         rows = (row for row in self.rows("StructureDefinition") if row.url.startswith(TYPE_ROOT))
         own = (row for row in rows if row.info.get("derivation") != "constraint" and row.info["kind"] != "logical")
-        return MappingProxyType({row.info["type"]: row.info["kind"] for row in own})
+        return MappingProxyType(dict(sorted((row.info["type"], row.info["kind"]) for row in own)))
 
     def types(self) -> Mapping[str, str]:
         """Every type by name, with its kind: `resource`, `complex-type` or `primitive-type`."""
@@ -123,24 +116,40 @@ class Definitions:
 
         return of
 
-    def _find(self, kind: str, canonical: str) -> tuple[Pack, Row] | None:
+    def _find(self, kind: str, canonical: str, below: int) -> tuple[int, Row] | None:
+        """Where it lies: in the highest layer under `below` that has it, or else in the highest of all."""
         url, _, version = canonical.partition("|")
-        places = self._index.get((kind, url), ())
-        for place in reversed(places):
-            if not version or _same_version(place[1].version, version):
-                return place
+        numbers = (*range(below - 1, -1, -1), *range(len(self.layers) - 1, below - 1, -1))
+        fallback = None
+        for number in numbers:
+            for row in reversed(self.layers[number].index.get((kind, url), ())):
+                if not version or _same_version(row.version, version):
+                    return number, row
+                fallback = number, row
         # R4 core says `|4.0.1` of the HL7 terminology it came with, whatever version that calls itself.
-        if places and version == FHIR_VERSION and url.startswith(_HL7):
-            return places[0]
-        return None
+        return fallback if version == FHIR_VERSION and url.startswith(_HL7) else None
 
-    def _with_snapshot(self, canonical: str) -> dict[str, Any] | None:
-        structure = self.get("StructureDefinition", canonical)
-        if structure is None or structure.get("snapshot", {}).get("element"):
+    def _structure(self, name: str, below: int) -> dict[str, Any] | None:
+        place = self._find("StructureDefinition", name if "/" in name or ":" in name else TYPE_ROOT + name, below)
+        if place is None:
+            return None
+        number, row = place
+        structure = self.layers[number].load(row)
+        if structure.get("snapshot", {}).get("element"):
             return structure
-        made, issues = generate(structure, self.structure)
-        self.snapshot_issues[structure["url"]] = tuple(issues)
-        return made
+        key = (number, row.url, row.version)
+        with self._lock:
+            if key in self._making:  # A definition that is its own base finds nothing here instead of looping.
+                return None
+            if key not in self._made:
+                self._making.add(key)
+                try:
+                    # A layer rests on those under it, also where a later one has another version of what it refers to.
+                    self._made[key], issues = generate(structure, lambda name: self._structure(name, number + 1))
+                finally:
+                    self._making.discard(key)
+                self.snapshot_issues[row.url] = tuple(issues)
+            return self._made[key]
 
 
 def _same_version(have: str, wanted: str) -> bool:

@@ -8,7 +8,7 @@ Resources of one kind repeat each other, so each kind has a dictionary (its own 
 import functools
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -52,11 +52,18 @@ _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """An open pack: `meta` (name, version, dependencies, …), `rows`, and `load(row)`."""
+    """An open pack: `meta` (name, version, dependencies, …), `rows`, the same by kind and url, and `load(row)`."""
 
     meta: Mapping[str, Any]
     rows: Sequence[Row]
     _read: Callable[[str, int], list[dict[str, Any]]]
+    index: Mapping[tuple[str, str], list[Row]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        index: dict[tuple[str, str], list[Row]] = {}
+        for row in self.rows:
+            index.setdefault((row.kind, row.url), []).append(row)
+        object.__setattr__(self, "index", index)
 
     def load(self, row: Row) -> dict[str, Any]:
         """The resource of that row; shared, so it must not be changed."""

@@ -9,6 +9,7 @@ import pytest
 
 from service.fhir.definitions import Definitions, core, ours
 from service.fhir.pack import MARK, PackError, memory, open_pack, pack, unpack
+from service.fhir.packages import read_package
 from service.fhir.trim import trim
 from tests.shared import ROOT, shared
 
@@ -156,6 +157,23 @@ def test_later_layers_win_and_versions_are_found() -> None:
     assert core().structure(url) is None
 
 
+def test_a_layer_rests_on_those_under_it() -> None:
+    base, own = "https://example.org/base", "https://example.org/own"
+    strict = {"differential": {"element": [{"path": "Patient.birthDate", "min": 1}]}}
+    layers = [
+        memory([_profile(base, version="2.0.0", **strict)], {"name": "a"}),
+        memory([_profile(own, baseDefinition=base)], {"name": "b"}),
+        memory([_profile(base, version="1.0.0", differential={"element": [{"path": "Patient"}]})], {"name": "a"}),
+    ]
+    known = core().with_packages(layers)
+    births = {}
+    for url in (own, base, base + "|2.0.0"):
+        structure = known.structure(url)
+        assert structure is not None
+        births[url] = {one["id"]: one["min"] for one in structure["snapshot"]["element"]}["Patient.birthDate"]
+    assert births == {own: 1, base: 0, base + "|2.0.0": 1}
+
+
 def test_a_profile_on_itself_or_on_nothing_is_told() -> None:
     itself = "https://example.org/itself"
     lost = "https://example.org/lost"
@@ -206,6 +224,15 @@ def test_the_script_builds_what_is_shipped(tmp_path: Path) -> None:
     assert fresh.meta == shipped.meta
     assert list(fresh.rows) == list(shipped.rows)
     assert all(fresh.load(one) == shipped.load(one) for one in fresh.rows)
+
+
+@pytest.mark.parametrize("name", ["hl7.fhir.fi.base", "hl7.fhir.fi.scheduling"])
+def test_the_finnish_packs_are_those_of_the_packages(name: str) -> None:
+    fresh = read_package(shared("fhir-packages", f"{name}-2.0.0-rc2.tgz"))
+    shipped = open_pack(PACK.parent / f"{name}.pack")
+    assert sorted(map(str, (shipped.load(one) for one in shipped.rows))) == sorted(
+        map(str, (fresh.load(one) for one in fresh.rows))
+    )
 
 
 def test_definitions_need_no_core() -> None:
