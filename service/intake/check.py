@@ -27,7 +27,10 @@ def check(document: Any, *, test_mode: bool = True, schema: Schema | None = None
         return [_unrecognised(document)]
     if not schema.gates[kind].is_valid(document):
         return explain(document, kind, schema)
-    facts = gather(document, schema.shapes[kind], test_mode=test_mode)
+    try:
+        facts = gather(document, schema.shapes[kind], test_mode=test_mode)
+    except RecursionError:
+        return [issue("intake.too-deep", pointer="")]
     return [found for rule in RULES.values() for found in rule(facts)]
 
 

@@ -54,6 +54,8 @@ def _collect(value: Any, shape: Shape, owner: str, known: dict[str, str]) -> Non
         owner = value.get("id", owner)
         if shape.entity and "resourceId" in value:
             known[f"{RESOURCES.get(shape.entity, 'Basic')}/{value['resourceId']}"] = owner
+        if "practitionerId" in value:
+            known.setdefault(f"Practitioner/{value['practitionerId']}", owner)
         for name, one in shape.fields.items():
             if name in value and one.shape.type in ("object", "array"):
                 _collect(value[name], one.shape, owner, known)
