@@ -161,7 +161,7 @@ def date_op(run: Run, where: str, pointer: str | None, *given: Any) -> Any:
 
 
 def _written(found: dict[str, str], form: str) -> str:
-    day = (_date(found) or "").split("-") + ["01", "01"]
+    day = [*(_date(found) or "").split("-"), "01", "01"]
     hour, minute, second = (_time(found) or "00:00:00").partition(".")[0].split(":")
     half = int(hour) % 12 or 12
     values = {

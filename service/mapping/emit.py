@@ -26,6 +26,7 @@ class GroupWriter(TargetWriter):
         self.extra: list[Writer] = []
         self.constants: Scope = {}
         self.bound: list[Var] = []
+        self.touched: list[str] = []
 
     def function(self, name: str, args: list[Var]) -> None:
         """Writes the function `name`."""
@@ -153,8 +154,7 @@ class GroupWriter(TargetWriter):
                 )
                 return None
             if input_.mode == "source" and var.mode != "source":
-                value = self.as_value(var)
-                return self._held(var.name, value)
+                return self._held(var.name, self.as_value(var))
             return var
         if input_.mode == "target":
             self.build.findings.add("fml.argument-mode", param.at, name=param.value, group=call.name, input=input_.name)

@@ -34,6 +34,7 @@ class SourceWriter:
     paths: Paths
     model: TargetModel
     out: Writer
+    touched: list[str]
 
     def where(self, at: Place | None) -> str:
         raise NotImplementedError
@@ -84,9 +85,8 @@ class SourceWriter:
         """A target variable or constant, read as a source."""
         value = self.as_value(base)
         py = self.build.name("v")
-        self.out.line(
-            f"{py} = {value.py if value.form == 'one' else f'single(_r, {self.where(self.out.at)}, None, {value.py})[0]'}"
-        )
+        one = value.py if value.form == "one" else f"single(_r, {self.where(self.out.at)}, None, {value.py})[0]"
+        self.out.line(f"{py} = {one}")
         pointer = self._pointer("None")
         return Var(base.name, "source", py, base.type, pointer=pointer, sure=False)
 
@@ -198,8 +198,8 @@ class SourceWriter:
                 head = f"for {i}, {v} in enumerate(many({base.py}.get({key!r}))):"
                 return Loop((), head, condition, var, f"{base.pointer}, {key!r}, {i}")
             return Loop((), f"for {v} in many({base.py}.get({key!r})):", condition, var)
-        before = (f"{v} = {base.py}.get({key!r})",)
-        return Loop(before, f"if {v} is not None:", condition, var, f"{base.pointer}, {key!r}")
+        line = f"{v} = {base.py}.get({key!r})"
+        return Loop((line,), f"if {v} is not None:", condition, var, f"{base.pointer}, {key!r}")
 
     def _choice(self, base: Var, element: Element, wanted: str | None) -> Loop:
         v, t, x, k, i = (self.build.name(stem) for stem in "vtxki")
@@ -232,9 +232,8 @@ class SourceWriter:
         where = self.where(source.at)
         if source.min is not None or source.max is not None:
             most = "None" if source.max in (None, "*") else str(int(source.max))
-            out.line(
-                f"cardinality(_r, {where}, {items}, {source.min or 0}, {most}, {'.'.join((source.context, *source.path))!r})"
-            )
+            name = ".".join((source.context, *source.path))
+            out.line(f"cardinality(_r, {where}, {items}, {source.min or 0}, {most}, {name!r})")
         var = replace(var, pointer=pointer)
         inner = dict(scope)
         self._bind(source, var, inner)
@@ -327,7 +326,9 @@ class SourceWriter:
         for var, steps in self.paths.reads(tree, context, scope):
             self._use_path(var, steps)
             if self.build.traced and var.pointer:
-                self.out.line(f"touch(_r, {var.py}, {var.pointer}, {steps!r})")
+                name = self.build.name("q")
+                self.out.line(f"{name} = touch(_r, {var.py}, {var.pointer}, {steps!r})")
+                self.touched.append(name)
 
     def _use_path(self, var: Var, steps: tuple[str, ...]) -> None:
         type_ = var.type

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from service.mapping.emit_source import SourceWriter
-from service.mapping.linker import near
+from service.mapping.linker import Unit, near
 from service.mapping.model import Group, Param, Place, Rule, Target
 from service.mapping.runtime import choose
 from service.mapping.scope import Scope, Value, Var
@@ -56,7 +56,7 @@ class TargetWriter(SourceWriter):
     def target(self, rule: Rule, target: Target, scope: Scope, bound: list[Var], cleanup: list[str]) -> None:
         """Writes one target, and puts its variable into `scope`."""
         self.out.at = target.at
-        self.bound, self.current = bound, rule
+        self.bound, self.current, self.touched = bound, rule, []
         if target.context is None:
             self._loose(target, scope, bound)
             return
@@ -93,7 +93,7 @@ class TargetWriter(SourceWriter):
         if self.build.traced:
             for var in bound:
                 if var.py == value.py and var.pointer:
-                    self.out.line(f"_r.reads.add({var.pointer} + '/**')")
+                    self.out.line(f"whole(_r, {var.pointer})")
 
     def _destination(self, target: Target, scope: Scope) -> Var | None:
         found = self.variable(target.context or "", scope, target.at)
@@ -193,7 +193,7 @@ class TargetWriter(SourceWriter):
             self.out.line(f"{py} = room({parent}, {key!r})")
         else:
             self.out.line(f"{py} = {self._empty(type_)}")
-            self._attach(parent, key, py, element, mode, rule, target.at)
+            self._attach(parent, key, py, element, mode, rule, target.at, type_)
         self._note(Var(name, "target", parent), key, py, bound)
         cleanup.append(f"if not {py}: drop({parent}, {key!r}, {py})")
         return Var(name, "target", py, type_)
@@ -221,7 +221,7 @@ class TargetWriter(SourceWriter):
             kept, gone = "", ""
         out.open(f"if {py} is None:")
         out.line(f"{py} = {self._empty(type_)}")
-        self._attach(parent, key, py, element, None, None, target.at)
+        self._attach(parent, key, py, element, None, None, target.at, type_)
         if kept:
             out.line(kept)
         out.indent -= 1
@@ -229,12 +229,20 @@ class TargetWriter(SourceWriter):
         cleanup.append(f"if not {py}: {gone}drop({parent}, {key!r}, {py})")
 
     def _attach(
-        self, parent: str, key: str, py: str, element: Element | None, mode: str | None, rule: Rule | None, at: Place
+        self,
+        parent: str,
+        key: str,
+        py: str,
+        element: Element | None,
+        mode: str | None,
+        rule: Rule | None,
+        at: Place,
+        type_: str | None,
     ) -> None:
         if mode in ("first", "last") and (element is None or element.many):
             self.out.line(f"_r.{mode}({parent}, {key!r}, {py}, {self.where(rule.at if rule else at)})")
         elif element is None:
-            self.out.line(f"loose({parent}, {key!r}, {py})")
+            self.out.line(f"loose({parent}, {key!r}, {py}, {type_!r})")
         elif not element.many:
             self.out.line(f"{parent}[{key!r}] = {py}")
         elif element.name in self.build.late:
@@ -311,7 +319,9 @@ class TargetWriter(SourceWriter):
         if final is None:
             self.out.indent = start
             return None
-        var = self._put(parent, key, final, sibling, element, type_, target, bound, rule)
+        var = self._put(parent, key, final, sibling, element, type_, kind, target, bound, rule)
+        if var is not None and not var.slot and value.type and not value.rtype and var.type in (None, *OPEN):
+            var = replace(var, type=value.type)
         self.out.indent = start
         return var
 
@@ -350,7 +360,7 @@ class TargetWriter(SourceWriter):
             f"_r.fail('fml.no-choice', {self.where(target.at)}, {self._pointer_of(bound)}, name={name!r}, type={kind})"
         )
         self.out.indent -= 1
-        return py_key, None, self.build.constant({one: type_ for one, type_ in element.choices})
+        return py_key, None, self.build.constant(dict(element.choices))
 
     def _fitted(self, py: str, value: Value, type_: str | None, target: Target, bound: list[Var]) -> str | None:
         """The value as the element's type wants it; an issue and None where it can never fit."""
@@ -362,17 +372,18 @@ class TargetWriter(SourceWriter):
         if have is not None and _class(have) == _class(type_) and type_ in PRIMITIVES:
             return f"{py}[:10]" if type_ == "date" and have in ("dateTime", "instant") else py
         known = have is not None and self.model.kind(have) is not None
-        if known and type_ not in PRIMITIVES and have not in _WRAPS.get(type_, ()) and not type_.startswith("@"):
-            if have in PRIMITIVES or not self._alike(have or "", type_):
-                self.build.findings.add("fml.type-mismatch", target.at, have=shown(have), wanted=shown(type_))
-                return None
-        if known and type_ in PRIMITIVES and have not in PRIMITIVES:
+        if known and not self._fits(have or "", type_):
             self.build.findings.add("fml.type-mismatch", target.at, have=shown(have), wanted=shown(type_))
             return None
         return f"fit(_r, {self.where(target.at)}, {self._pointer_of(bound)}, {py}, {have!r}, {type_!r})"
 
-    def _alike(self, have: str, type_: str) -> bool:
-        return "." in have or have in OPEN or have.startswith("@") or have.rpartition(".")[2] == type_
+    def _fits(self, have: str, type_: str) -> bool:
+        """Whether a value of one known type can become one of another."""
+        if type_ in PRIMITIVES:
+            return have in PRIMITIVES
+        if have in _WRAPS.get(type_, ()) or type_.startswith("@"):
+            return True
+        return have not in PRIMITIVES and ("." in have or have in OPEN or have.startswith("@"))
 
     def _copied(self, py: str, type_: str | None) -> str:
         return py if type_ in PRIMITIVES else f"clone({py})"
@@ -385,6 +396,7 @@ class TargetWriter(SourceWriter):
         sibling: str,
         element: Element | None,
         type_: str | None,
+        kind: str,
         target: Target,
         bound: list[Var],
         rule: Rule,
@@ -402,13 +414,16 @@ class TargetWriter(SourceWriter):
             out.line(f"_r.{mode}({parent}, {key}, {held}, {where})")
             index = "-1" if mode == "last" else "0"
         elif element is None:
-            out.line(f"loose({parent}, {key}, {held})")
+            out.line(f"loose({parent}, {key}, {held}, {kind})")
         elif not many or mode in ("single", "collate"):
-            out.line(f"{parent}[{key}] = {f'[{held}]' if many else held}")
+            guard = f"if {held} is not None: " if sibling != "None" and not many else ""
+            out.line(f"{guard}{parent}[{key}] = {f'[{held}]' if many else held}")
         elif element.name in self.build.late:
             out.line(f"_r.between({parent}, {key}, {held})")
         else:
             out.line(f"{parent}.setdefault({key}, []).append({held})")
+        if many and type_ in PRIMITIVES and element is not None and element.siblings:
+            out.line(f"if '_' + {key} in {parent}: level({parent}, {key})")
         if sibling != "None":
             out.line(f"if {sibling}: beside({parent}, {key}, {sibling}, {many})")
         self._note_key(parent, key, held, bound, rule)
@@ -428,7 +443,7 @@ class TargetWriter(SourceWriter):
         """The types say what happens: a default group where there is one, else a copy."""
         target = rule.targets[0]
         self.out.at = target.at
-        self.bound, self.current = [var], rule
+        self.bound, self.current, self.touched = [var], rule, []
         dest = self._destination(target, scope)
         if dest is None:
             return
@@ -443,7 +458,7 @@ class TargetWriter(SourceWriter):
             return
         name = target.path[-1]
         element = self._peek(dest, name)
-        found = self._default(var, element)
+        found = self._default_group(var, element)
         if found is not None:
             unit, group, type_ = found
             made = self._create(dest, name, target, type_, bool(target.share), cleanup, [var], rule)
@@ -456,7 +471,7 @@ class TargetWriter(SourceWriter):
             self._check_copy(value, element, target)
             self.use_all(var.type)
             if self.build.traced and var.pointer:
-                self.out.line(f"_r.reads.add({var.pointer} + '/**')")
+                self.out.line(f"whole(_r, {var.pointer})")
             copied = self._assign(dest, name, value, target, [var], rule)
             if target.variable and copied is not None:
                 scope[target.variable] = replace(copied, name=target.variable)
@@ -467,7 +482,7 @@ class TargetWriter(SourceWriter):
         type_ = "Element" if dest.slot else dest.type
         return self.model.element(type_, name) if type_ else None
 
-    def _default(self, var: Var, element: Element | None) -> tuple[object, Group, str] | None:
+    def _default_group(self, var: Var, element: Element | None) -> tuple[Unit, Group, str] | None:
         """The default group for a source variable and a target element, with the type to create."""
         if var.type is None:
             return None
@@ -503,7 +518,7 @@ class TargetWriter(SourceWriter):
         else:
             self.out.line(f"overlay({dest.py}, {var.py})")
         if self.build.traced and var.pointer:
-            self.out.line(f"_r.reads.add({var.pointer} + '/**')")
+            self.out.line(f"whole(_r, {var.pointer})")
             self._note(dest, None, None, [var], rule)
 
     # -- transforms
@@ -625,7 +640,8 @@ class TargetWriter(SourceWriter):
         return next((one.pointer for one in bound if one.pointer), "None")
 
     def _pointers(self, bound: list[Var]) -> str:
-        return "(" + "".join(f"{one.pointer}, " for one in bound if one.pointer) + ")"
+        names = [one.pointer for one in bound if one.pointer] + [f"*{one}" for one in self.touched]
+        return "(" + "".join(f"{one}, " for one in names) + ")"
 
     def _rule(self, rule: Rule | None) -> str:
         at = rule.at if rule else self.group.at

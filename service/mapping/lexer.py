@@ -6,6 +6,7 @@ https://build.fhir.org/ig/HL7/mapping-language-ig/grammar.html
 import bisect
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from service.issues import Issue, issue
 from service.mapping.model import Place
@@ -105,7 +106,7 @@ class Lexer:
         elif len(self.issues) < 20:
             self._report("fml.stray-character", at, value=char)
 
-    def _report(self, key: str, at: int, **params: object) -> None:
+    def _report(self, key: str, at: int, **params: Any) -> None:
         place = self.place(at)
         self.issues.append(issue(key, line=place.line, column=place.column, where=str(place), **params))
 

@@ -24,7 +24,7 @@ class Findings:
         self.issues: list[Issue] = []
         self._seen: set[tuple[str, str, str]] = set()
 
-    def add(self, key: str, at: Place, **params: object) -> None:
+    def add(self, key: str, at: Place, **params: Any) -> None:
         mark = (key, str(at), str(sorted(params.items(), key=lambda pair: pair[0])))
         if mark not in self._seen:
             self._seen.add(mark)
@@ -90,7 +90,7 @@ class Linker:
         """The type a name stands for; None where it is unknown, with an issue where it ought not to be."""
         if name is None:
             return None
-        root, dot, rest = name.partition(".")
+        root, _, rest = name.partition(".")
         for candidate in (name, root):
             if candidate in unit.types:
                 found = unit.types[candidate]

@@ -89,7 +89,7 @@ class _Parser:
                 name = name or str(value)
         if not groups and not cursor.issues:
             cursor.report("fml.no-group", at)
-        rest = tuple(pair for pair in metadata if pair[0] not in ("url", "name"))
+        said = [pair for pair in metadata if pair[0] not in ("url", "name") and pair != ("status", "draft")]
         return Map(
             url,
             name,
@@ -98,7 +98,7 @@ class _Parser:
             tuple(imports),
             tuple(constants),
             tuple(conceptmaps),
-            rest,
+            tuple(said),
             cursor.lexer.file,
             at,
         )
@@ -169,7 +169,7 @@ class _Parser:
             if cursor.token.kind != "op" or relation not in RELATIONS:
                 cursor.unexpected("a relation such as `-`, `==` or `<=`")
             cursor.next()
-            if relation == "--" and not (cursor.token.kind == "name" and cursor.ahead(1).is_(":")):
+            if relation == "--":
                 rows.append((source, code, relation, None, None))
                 continue
             target = self.prefix(prefixes)

@@ -4,6 +4,7 @@ Python's own compiler takes longer than all the rest, and a document meets only 
 """
 
 import builtins
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from service.mapping.emit import GroupWriter, ensure
 from service.mapping.linker import Findings, Linker, Unit
 from service.mapping.model import Group, Rule
+from service.mapping.runtime import loose
 from service.mapping.scope import Build, Var
 from service.mapping.support import NAMES
 
@@ -31,7 +33,7 @@ class Program:
     def __init__(self, linker: Linker, findings: Findings, *, traced: bool) -> None:
         self.linker = linker
         self.traced = traced
-        self.names: dict[str, Any] = dict(NAMES)
+        self.names: dict[str, Any] = {**NAMES, "loose": functools.partial(loose, linker.model)}
         self.build = Build(linker, linker.model, findings, traced, self.names, late=_late(linker))
         self._entries: dict[int, Entry] = {}
         self._installed = 0

@@ -11,17 +11,43 @@ from typing import Any
 
 from service.fhir.json import escape
 from service.issues import Issue, issue
-from service.mapping.shapes import PRIMITIVES, STRINGS
+from service.mapping.shapes import PRIMITIVES, STRINGS, TargetModel
 
-_JOINED = {name[0].upper() + name[1:]: name for name in PRIMITIVES} | {
-    name: name
-    for name in (
-        "Address Age Annotation Attachment CodeableConcept Coding ContactDetail ContactPoint Contributor Count "
-        "DataRequirement Distance Dosage Duration Expression HumanName Identifier Meta Money ParameterDefinition Period "
-        "Quantity Range Ratio Reference RelatedArtifact SampledData Signature Timing TriggerDefinition UsageContext"
-    ).split()
-}
-KNOWN_TYPES = tuple(_JOINED.values())
+_COMPLEX = [
+    "Address",
+    "Age",
+    "Annotation",
+    "Attachment",
+    "CodeableConcept",
+    "Coding",
+    "ContactDetail",
+    "ContactPoint",
+    "Contributor",
+    "Count",
+    "DataRequirement",
+    "Distance",
+    "Dosage",
+    "Duration",
+    "Expression",
+    "HumanName",
+    "Identifier",
+    "Meta",
+    "Money",
+    "ParameterDefinition",
+    "Period",
+    "Quantity",
+    "Range",
+    "Ratio",
+    "Reference",
+    "RelatedArtifact",
+    "SampledData",
+    "Signature",
+    "Timing",
+    "TriggerDefinition",
+    "UsageContext",
+]
+_JOINED = {name[0].upper() + name[1:]: name for name in (*PRIMITIVES, *_COMPLEX)}
+KNOWN_TYPES = tuple(sorted(_JOINED.values()))
 
 
 class MapFailure(Exception):
@@ -44,13 +70,13 @@ class Run:
     ends: dict[tuple[int, str], tuple[list[Any], str, int]] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
     notes: list[tuple[Any, ...]] = field(default_factory=list)
-    reads: set[str] = field(default_factory=set)
+    reads: set[str | None] = field(default_factory=set)
 
-    def fail(self, key: str, where: str, pointer: str | None, **params: object) -> None:
+    def fail(self, key: str, where: str, pointer: str | None, **params: Any) -> None:
         """Ends the run."""
         raise MapFailure(issue(key, where=where, pointer=pointer, **params))
 
-    def warn(self, key: str, where: str, pointer: str | None, **params: object) -> None:
+    def warn(self, key: str, where: str, pointer: str | None, **params: Any) -> None:
         self.issues.append(issue(key, where=where, pointer=pointer, **params))
 
     def first(self, parent: dict[str, Any], key: str, value: Any, rule: str) -> int:
@@ -105,6 +131,7 @@ class Slot:
             items = self.parent.setdefault(self.key, [])
             items.extend([None] * (self.index + 1 - len(items)))
             items[self.index] = value
+            level(self.parent, self.key)
         if sibling:
             self.beside().update(clone(sibling))
 
@@ -146,6 +173,13 @@ class Slot:
         return bool(beside and (self.index or 0) < len(beside) and beside[self.index or 0])
 
 
+def level(parent: dict[str, Any], key: str) -> None:
+    """Makes the list beside a list of primitives as long as it."""
+    beside_ = parent.get(f"_{key}")
+    if beside_ is not None:
+        beside_.extend([None] * (len(parent[key]) - len(beside_)))
+
+
 def slot(parent: Any, key: str, many: bool) -> Slot:
     """A new slot for an element of `parent`; in a list behind what is there."""
     return Slot(parent, key, len(parent.get(key, ())) if many else None)
@@ -161,8 +195,20 @@ def room(parent: dict[str, Any], key: str) -> dict[str, Any]:
     return made
 
 
-def loose(parent: dict[str, Any], key: str, value: Any) -> None:
-    """Sets an element of which nothing is known: the first value stands alone, more become a list."""
+def loose(model: TargetModel, parent: dict[str, Any], key: str, value: Any, type_: str | None = None) -> None:
+    """Sets an element of something whose type shows only now: as its resource type wants it.
+
+    Where that is not known either, the first value stands alone, and more become a list.
+    """
+    kind = parent.get("resourceType")
+    element = model.element(kind, key) if type(kind) is str else None
+    if element is not None:
+        found = choose(element.choices, value, type_) if element.is_choice else element.key
+        if element.many:
+            parent.setdefault(found or key, []).append(value)
+        else:
+            parent[found or key] = value
+        return
     old = parent.get(key)
     if old is None:
         parent[key] = value
@@ -234,7 +280,7 @@ def typed(parent: Any, keys: Mapping[str, str]) -> Iterator[tuple[Any, str | Non
 
 
 def child(parent: Any, name: str) -> Iterator[tuple[Any, str | None, Any, str, int | None]]:
-    """The values of an element of which nothing is known; a choice goes by its stem as well, a primitive has `value`."""
+    """The values of an element of which nothing is known; a choice goes by its stem too, a primitive has `value`."""
     if type(parent) is not dict:
         if name == "value" and parent is not None:
             yield parent, None, None, "", None
@@ -406,6 +452,8 @@ def beside(parent: dict[str, Any], key: str, sibling: Any, listed: bool) -> None
     Slot(parent, key, len(parent[key]) - 1 if listed else None).beside().update(clone(sibling))
 
 
-def point(base: str | None, *steps: str | int | None) -> str:
-    """The JSON pointer of what lies below `base`."""
-    return (base or "") + "".join(f"/{escape(str(step))}" for step in steps if step is not None and step != "")
+def point(base: str | None, *steps: str | int | None) -> str | None:
+    """The JSON pointer of what lies below `base`; None where that has none."""
+    if base is None:
+        return None
+    return base + "".join(f"/{escape(str(step))}" for step in steps if step is not None and step != "")

@@ -77,7 +77,8 @@ def translate(run: Run, where: str, pointer: str | None, value: Any, table: Tabl
         found = table.codes.get(value)
         if found is not None:
             return found
-    code, matches = "", ()
+    code = ""
+    matches: tuple[Match, ...] = ()
     for system, code in _codes(value):
         matches = table.translate(code, system)
         if matches:
@@ -123,21 +124,29 @@ def note_slot(run: Run, slot: Slot, rule: tuple[str, str, str], pointers: tuple[
     note(run, slot.parent, slot.key, slot.get(), rule, pointers)
 
 
-def touch(run: Run, value: Any, pointer: str | None, steps: tuple[str, ...]) -> None:
-    """Notes everything along a path that an expression reads."""
+def touch(run: Run, value: Any, pointer: str | None, steps: tuple[str, ...]) -> list[str]:
+    """Notes everything along a path that an expression reads; gives the pointers at its end."""
     if pointer is None:
-        return
-    found = [(value, pointer)]
+        return []
+    found: list[tuple[Any, str]] = [(value, pointer)]
     for step in steps:
         if step == "**":
-            run.reads.update(f"{one}/**" for _, one in found)
-            return
+            for _, one in found:
+                whole(run, one)
+            break
         found = [
-            (one, runtime.point(base, key, index))
+            (one, runtime.point(base, key, index) or "")
             for parent, base in found
             for one, _, _, key, index in child(parent, step)
         ]
         run.reads.update(one for _, one in found)
+    return [one for _, one in found] if steps else []
+
+
+def whole(run: Run, pointer: str | None) -> None:
+    """Notes that everything at and below a place is read."""
+    if pointer is not None:
+        run.reads.add(f"{pointer}/**")
 
 
 def below(value: Any, pointer: str = "") -> list[str]:
@@ -170,7 +179,7 @@ NAMES: dict[str, Any] = {
     "identified": transforms.identified,
     "identifier": transforms.identifier,
     "is_type": runtime.is_type,
-    "loose": runtime.loose,
+    "level": runtime.level,
     "many": runtime.many,
     "note": note,
     "note_log": runtime.note_log,
@@ -195,4 +204,5 @@ NAMES: dict[str, Any] = {
     "typed": runtime.typed,
     "unix": dates.unix,
     "uuid": transforms.uuid,
+    "whole": whole,
 }

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/mapping-language.html#grammar, http://hl7.org/fhirpath/N
 
 import re
 from decimal import Decimal
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from service.issues import Issue, issue
 from service.mapping.lexer import Lexer, Token, unquote
@@ -70,16 +70,16 @@ class Cursor:
             self.unexpected(f"`{text}`")
         return self.next()
 
-    def report(self, key: str, place: Place, **params: object) -> None:
+    def report(self, key: str, place: Place, **params: Any) -> None:
         self.full = self.full or len(self.issues) >= _MOST
         if not self.full:
             self.issues.append(issue(key, where=str(place), line=place.line, column=place.column, **params))
 
-    def stop(self, key: str, place: Place, **params: object) -> NoReturn:
+    def stop(self, key: str, place: Place, **params: Any) -> NoReturn:
         self.report(key, place, **params)
         raise Stop
 
-    def abandon(self, key: str, place: Place, **params: object) -> NoReturn:
+    def abandon(self, key: str, place: Place, **params: Any) -> NoReturn:
         """Gives the whole file up."""
         self.report(key, place, **params)
         self.full = True

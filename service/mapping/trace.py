@@ -63,7 +63,7 @@ def traced(targets: Mapping[str, Any], run: Run) -> Trace:
             continue
         where, name, group = rule
         steps.append(Step(base + _within(parent, key, value), where, name, group, tuple(dict.fromkeys(sources))))
-    return Trace(tuple(steps), frozenset(run.reads))
+    return Trace(tuple(steps), frozenset(one for one in run.reads if one is not None))
 
 
 def _walk(value: Any, pointer: str, places: dict[int, str]) -> None:

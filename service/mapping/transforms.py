@@ -8,7 +8,7 @@ import html
 import json
 import re
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -19,7 +19,7 @@ from service.mapping.shapes import STRINGS
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """How many parameters a transform takes (`most` None: any number) and the FHIR type of its result (None: varies)."""
+    """How many parameters a transform takes (`most` None: any number), and the type of its result (None: varies)."""
 
     least: int
     most: int | None
@@ -78,7 +78,9 @@ def append(run: Run, where: str, pointer: str | None, *values: Any) -> Any:
     return "".join(part for value in values if (part := text(value)) is not None) or None
 
 
-_ESCAPERS = {
+_V2 = {"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\"}
+_FROM_V2 = {value[1]: key for key, value in _V2.items()}
+_ESCAPERS: dict[str, Callable[[str], str]] = {
     "json": lambda value: json.dumps(value, ensure_ascii=False)[1:-1],
     "html": lambda value: html.escape(value, quote=True),
     "xml": lambda value: html.escape(value, quote=True),
@@ -88,8 +90,6 @@ _ESCAPERS = {
     "text": str,
     "plain": str,
 }
-_V2 = {"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\"}
-_FROM_V2 = {value[1]: key for key, value in _V2.items()}
 
 
 def _from_json(value: str) -> str:
@@ -99,7 +99,7 @@ def _from_json(value: str) -> str:
         return value
 
 
-_UNESCAPERS = {
+_UNESCAPERS: dict[str, Callable[[str], str]] = {
     "json": _from_json,
     "html": html.unescape,
     "xml": html.unescape,
