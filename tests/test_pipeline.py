@@ -10,6 +10,8 @@ from fhir.resources.R4B import get_fhir_model_class
 
 from service.fhir import json
 from service.intake.keyed import normalised
+from service.issues import Issue
+from service.mapping.bundle import assembled
 from service.pipeline import Converted, Converter, default
 from tests.shared import ROOT
 
@@ -62,7 +64,13 @@ def test_converts_to_a_bundle_without_error_or_warning_of_the_validator(
     converted = made(converter, file, style)
     assert converted.bundle is not None, [one.text() for one in converted.issues]
     of_validation = [one for one in converted.issues if one.key.startswith("validation.")]
-    assert [one.text() for one in of_validation if one.severity in ("error", "warning")] == []
+    told = [one for one in of_validation if one.severity in ("error", "warning") and not is_known(one)]
+    assert [one.text() for one in told] == []
+
+
+def is_known(found: Issue) -> bool:
+    """R4's binding of `meta.security` does not hold the Finnish non-disclosure label (docs/decisions/006)."""
+    return found.key == "validation.binding" and "TURVAKIELTO" in found.text()
 
 
 @pytest.mark.parametrize(("file", "style"), EVERY)
@@ -81,7 +89,7 @@ def test_every_entry_is_a_put_of_its_own_resource_and_every_reference_resolves_o
         assert name not in here
         here.add(name)
     dangling = {one for one in references(bundle) if one not in here}
-    told = sum(one.key == "intake.dangling-reference" for one in converted.issues)
+    told = sum(one.key == "intake.reference-elsewhere" for one in converted.issues)
     assert bool(dangling) == bool(told)
     assert {one.partition("/")[0] for one in dangling} <= {"Appointment", "CareTeam", "CarePlan"}
 
@@ -110,7 +118,16 @@ def test_no_client_relationship_follows(converter: Converter, file: Path, style:
 def test_document_to_fhir_to_document_keeps_everything(converter: Converter, file: Path, style: str) -> None:
     restored = converter.restore(made(converter, file, style).bundle)
     assert restored.issues == []
-    assert restored.document == normalised(document(file))
+    assert in_order(restored.document) == in_order(normalised(document(file)))
+
+
+def in_order(given: dict[str, Any] | None) -> dict[str, Any]:
+    """The order of a plan's recipients says nothing: those by law and those by permission lie in different places."""
+    assert given is not None
+    for plan in [given.get("plan", {}), *given.get("plans", ())]:
+        if "recipients" in plan:
+            plan["recipients"] = sorted(plan["recipients"], key=lambda one: str(one["id"]))
+    return given
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
@@ -140,7 +157,7 @@ def test_trace_names_a_rule_for_every_element_and_nothing_of_the_document_is_unu
             given = document(file)
             converted = converter.convert(given, activity_style=style, trace=True)
             assert converted.trace is not None and converted.bundle is not None
-            for pointer in leaves(converted.bundle):
+            for pointer in leaves({"entry": converted.bundle["entry"]}):
                 steps = converted.trace.explain(pointer)
                 assert steps, pointer
                 assert all(re.fullmatch(r".+\.map:\d+:\d+", step.where) for step in steps), pointer
@@ -158,13 +175,17 @@ def leaves(value: Any, pointer: str = "") -> Iterator[str]:
         yield pointer
 
 
-def test_two_things_that_mean_one_resource_must_agree(converter: Converter) -> None:
-    given = document(ROOT / "schemas/source/examples/tiimi-case-twins-services-and-responsible-pair.json")
-    twin = dict(given["professionals"][0]) | {"id": "sama-ihminen", "name": {"given": ["Eri"], "family": "Nimi"}}
-    given["professionals"].append(twin)
-    converted = converter.convert(given)
-    assert converted.bundle is None
-    assert "mapping.twice" in {one.key for one in converted.issues}
+def test_one_resource_stands_once_and_must_not_say_two_things() -> None:
+    def entry(name: str) -> dict[str, Any]:
+        resource = {"resourceType": "Location", "id": "a", "name": name}
+        return {"fullUrl": "https://yhdessa.example/fhir/Location/a", "resource": resource}
+
+    bundle = {"resourceType": "Bundle", "entry": [entry("Tupa"), entry("Tupa")]}
+    once, issues, moved = assembled(bundle)
+    assert (len(once["entry"]), issues, moved) == (1, [], {0: 0, 1: 0})
+    bundle["entry"].append(entry("Toinen tupa"))  # type: ignore[attr-defined]
+    _, issues, _ = assembled(bundle)
+    assert [(one.key, one.expression) for one in issues] == [("mapping.twice", "Bundle.entry[2]")]
 
 
 def test_text_that_is_no_json_is_an_issue_with_a_place(converter: Converter) -> None:
