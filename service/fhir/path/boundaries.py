@@ -57,7 +57,7 @@ def _moment(value: Moment, digits: int | None, high: bool) -> Moment | None:
     offset = value.offset
     if offset is None and digits > 8:
         offset = _WEST if high else _EAST
-    return Moment(value.kind, _cut(parts, digits, 2), offset)
+    return Moment(value.kind, _cut(parts, digits, 2), offset, value.zone)
 
 
 def _cut(parts: tuple[int | Decimal, ...], digits: int, extra: int) -> tuple[int | Decimal, ...]:

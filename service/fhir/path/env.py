@@ -18,8 +18,9 @@ class Env:
     - `variables` are further `%name` (a value or a list of values); they win over the built-in ones.
     - `resolve(reference)` gives the resource a reference string points to, or `None`; without it, contained resources
       and the entries of a Bundle at the root are found.
-    - `member_of(value set, value)` and `subsumes(a, b)` ask a terminology, `conforms_to(profile, value)` a validator;
-      `None` from them is empty. The value is a code, Coding, CodeableConcept or any element, as JSON.
+    - `member_of(value set, value)` and `subsumes(a, b)` ask a terminology: `None` from them is empty. The value is a
+      code, Coding or CodeableConcept, as JSON. `conforms_to(profile, value)` asks a validator about any element;
+      `None` says that the profile is not known, which is an error.
     - `html_checks(text)` tells whether a narrative's `div` obeys the rules for XHTML.
     - `element_definition(value)` and `slice(profile, name, value)` answer for `elementDefinition()` and `slice()`.
     - `now` is what `now()`, `today()` and `timeOfDay()` go by, with its offset.

@@ -7,7 +7,7 @@ import calendar
 import datetime
 import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 _DATE = r"(?P<year>[0-9]{4})(?:-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2}))?)?"
@@ -26,12 +26,14 @@ class Moment:
     """A `Date`, `DateTime` or `Time` (`kind`).
 
     `parts` are year, month, day, hour, minute, second (a `Time` starts at the hour) as far as they were given; the
-    second is a `Decimal` with its digits. `offset` is minutes east of UTC, `None` where none was given.
+    second is a `Decimal` with its digits. `offset` is minutes east of UTC, `None` where none was given; `zone` is how
+    it was written, for `Z` and `+00:00` are the same.
     """
 
     kind: str
     parts: tuple[int | Decimal, ...]
     offset: int | None = None
+    zone: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         texts = [_two(part) for part in self.parts]
@@ -41,7 +43,7 @@ class Moment:
         date = "-".join(texts[:3])
         if self.kind == "Date" or len(texts) <= 3:
             return date
-        return f"{date}T{':'.join(texts[3:])}{_zone(self.offset)}"
+        return f"{date}T{':'.join(texts[3:])}{self.zone or _zone(self.offset)}"
 
     @property
     def precision(self) -> int:
@@ -119,7 +121,7 @@ def _moment(kind: str, match: re.Match[str] | None) -> Moment | None:
     if zone is not None:
         offset = 0 if zone == "Z" else int(zone[1:3]) * 60 + int(zone[4:6])
         offset = -offset if zone[0] == "-" else offset
-    return Moment(kind, tuple(parts), offset) if _exists(kind, parts, offset) else None
+    return Moment(kind, tuple(parts), offset, zone or "") if _exists(kind, parts, offset) else None
 
 
 def _exists(kind: str, parts: list[int | Decimal], offset: int | None) -> bool:

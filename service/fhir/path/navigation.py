@@ -24,6 +24,14 @@ def items_of(this: Any) -> list[Any]:
     return this if type(this) is list else [this]
 
 
+def holder_of(this: Any) -> Any:
+    """The object with the children of `$this`, which is an element or nothing (`iif` on an empty collection)."""
+    if this is None:
+        return None
+    value = this[0]
+    return value if type(value) is dict else this[2]
+
+
 def put_plain(value: Any, sibling: Any, out: list[Any]) -> None:
     """Append a JSON value of unknown type (and its `_name` sibling) to `out`, flattening lists."""
     if type(value) is list:
@@ -131,9 +139,7 @@ def typed_member(source: Many | None, entries: Entries) -> Many:
 
         def from_this(this: Any, scope: Scope) -> list[Any]:
             out: list[Any] = []
-            value = this[0]
-            if type(value) is not dict:
-                value = this[2]
+            value = holder_of(this)
             if type(value) is dict:
                 for key, type_name in entries:
                     put_typed(value, key, type_name, out)
@@ -159,17 +165,14 @@ def _own_primitive(key: str, type_name: str) -> Many:
     sibling_key = "_" + key
 
     def read(this: Any, scope: Scope) -> list[Any]:
-        holder = this[0]
-        if type(holder) is dict:
-            value = holder.get(key)
-            if value is not None and type(value) is not list and sibling_key not in holder:
-                return [(value, type_name, None)]
-            if value is None and sibling_key not in holder:
-                return []
-        else:
-            holder = this[2]
+        holder = None if this is None else this[0]
+        if type(holder) is not dict:
+            holder = holder_of(this)
             if type(holder) is not dict:
                 return []
+        value = holder.get(key)
+        if sibling_key not in holder and type(value) is not list:
+            return [] if value is None else [(value, type_name, None)]
         out: list[Any] = []
         put_typed(holder, key, type_name, out)
         return out
@@ -233,26 +236,33 @@ def presence(entries: Entries) -> Callable[[Any, Scope], bool]:
     keys = tuple(
         key for name, type_name in entries for key in ((name, "_" + name) if type_name in CONVERSIONS else (name,))
     )
-    if len(keys) == 1:
-        (only,) = keys
+    if len(keys) <= 4:
 
-        def has_one(this: Any, scope: Scope) -> bool:
-            holder = this[0] if type(this[0]) is dict else this[2]
+        def has_few(this: Any, scope: Scope) -> bool:
+            holder = None if this is None else this[0]
             if type(holder) is not dict:
-                return False
-            child = holder.get(only)
-            return child is not None and child != []
+                holder = holder_of(this)
+                if type(holder) is not dict:
+                    return False
+            for key in keys:
+                child = holder.get(key)
+                if child is not None and child != []:
+                    return True
+            return False
 
-        return has_one
-
+        return has_few
     wanted = frozenset(keys)
 
     def has(this: Any, scope: Scope) -> bool:
-        holder = this[0] if type(this[0]) is dict else this[2]
-        # An object has a handful of keys, an open choice a hundred: it is the object that is searched.
-        if type(holder) is not dict or wanted.isdisjoint(holder):
+        holder = holder_of(this)
+        if type(holder) is not dict:
             return False
-        return any(holder[key] is not None and holder[key] != [] for key in wanted.intersection(holder))
+        # An object has a handful of keys, an open choice a hundred: it is the object that is searched.
+        for key in holder:
+            child = holder[key] if key in wanted else None
+            if child is not None and child != []:
+                return True
+        return False
 
     return has
 

@@ -3,6 +3,7 @@
 http://hl7.org/fhirpath/N1/#operator-precedence
 """
 
+import functools
 from decimal import Decimal
 
 from service.fhir.path.ast import (
@@ -59,6 +60,7 @@ _OPERATOR_WORDS = frozenset(word for word in _PRECEDENCE if word.isalpha())
 _SOFT_WORDS = frozenset({"as", "contains", "in", "is"})
 
 
+@functools.lru_cache(2048)
 def parse(expression: str) -> AST:
     """The syntax tree of `expression`; `PathError` with line and column where it is no FHIRPath."""
     reader = _Reader(tokens(expression))

@@ -66,7 +66,7 @@ def _shift_date(moment: Moment, unit: str, amount: int) -> Moment:
         moved: tuple[int | Decimal, ...] = (year, month + 1)[: len(parts)]
         if len(parts) > 2:
             moved += (min(int(parts[2]), calendar.monthrange(year, month + 1)[1]),)
-        return Moment(moment.kind, moved + parts[3:], moment.offset)
+        return Moment(moment.kind, moved + parts[3:], moment.offset, moment.zone)
     hour, minute = (int(part) for part in (*parts[3:5], *(0, 0)[len(parts[3:5]) :]))
     second = Decimal(parts[5]) if len(parts) > 5 else Decimal(0)
     start = datetime.datetime(int(parts[0]), int(parts[1]), int(parts[2]), hour, minute)
@@ -75,7 +75,7 @@ def _shift_date(moment: Moment, unit: str, amount: int) -> Moment:
     moved_to = start + datetime.timedelta(minutes=minutes)
     left = EXACT.subtract(total, Decimal(60 * minutes))
     whole = (moved_to.year, moved_to.month, moved_to.day, moved_to.hour, moved_to.minute, _digits(left, moment))
-    return Moment(moment.kind, whole[: len(parts)], moment.offset)
+    return Moment(moment.kind, whole[: len(parts)], moment.offset, moment.zone)
 
 
 def _seconds(unit: str, amount: int) -> Decimal:

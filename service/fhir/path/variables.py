@@ -20,14 +20,14 @@ def compile_variable(node: Variable, site: Site) -> Code:
 
     def look_up(this: Any, scope: Scope) -> list[Any]:
         variables = scope.env.variables
-        if name in variables:
+        if variables and name in variables:
             return nodes.wrap(variables[name], model)
         if built_in is not None:
             return built_in.many(this, scope)
         if name == "context":
             return items_of(scope.focus)
         if name in ("resource", "rootResource"):
-            return _resource(name, scope, site)
+            return _resource(name, scope, model is not None)
         raise failure("unknown-variable", place, name=name)
 
     return Code(look_up)
@@ -42,9 +42,12 @@ def _built_in(name: str) -> Code | None:
     return None
 
 
-def _resource(name: str, scope: Scope, site: Site) -> list[Any]:
+def _resource(name: str, scope: Scope, typed: bool) -> list[Any]:
     env = scope.env
     found = env.resource
     if name == "rootResource" and env.root_resource is not None:
         found = env.root_resource
-    return items_of(scope.focus) if found is None else nodes.wrap(found, site.model)
+    if found is None:
+        return items_of(scope.focus)
+    kind = found.get("resourceType") if typed and type(found) is dict else None
+    return [(found, kind, None)] if type(kind) is str else nodes.wrap(found, None)

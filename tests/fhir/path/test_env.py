@@ -61,6 +61,12 @@ def test_callbacks_are_asked_with_plain_json() -> None:
     ]
 
 
+def test_a_profile_nobody_knows_is_an_error() -> None:
+    with pytest.raises(PathError) as caught:
+        evaluate("conformsTo('http://trash')", OBSERVATION, env=Env(conforms_to=lambda url, value: None), model=MODEL)
+    assert caught.value.issue.key == "fhirpath.unknown-profile"
+
+
 def test_an_unknown_modifier_stops_the_evaluation() -> None:
     assert evaluate("Observation.checkModifiers('m').status", OBSERVATION, model=MODEL) == []
     with pytest.raises(PathError, match="`m`"):

@@ -67,7 +67,7 @@ def to_datetime(value: Any) -> Moment | None:
     if type(value) is str:
         return parse_datetime(value)
     if type(value) is Moment and value.kind != "Time":
-        return Moment("DateTime", value.parts, value.offset)
+        return Moment("DateTime", value.parts, value.offset, value.zone)
     return None
 
 

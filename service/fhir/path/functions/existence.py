@@ -9,7 +9,7 @@ from service.fhir.path.env import Scope
 from service.fhir.path.errors import failure
 from service.fhir.path.functions.base import KEPT, Invocation, Table, compiled, scoped, values
 from service.fhir.path.model import Entries
-from service.fhir.path.navigation import presence, primitive
+from service.fhir.path.navigation import holder_of, presence, primitive
 from service.fhir.path.operators import distinct
 
 TABLE: Table = {}
@@ -138,7 +138,7 @@ def has_value_code(call: Invocation) -> Code:
         return of_truth(lambda this, scope: has_value(many(this, scope)))
 
     def decide(this: Any, scope: Scope) -> bool | None:
-        holder = this[0] if type(this[0]) is dict else this[2]
+        holder = holder_of(this)
         value = holder.get(key) if type(holder) is dict else None
         return has_value(many(this, scope)) if type(value) is list else value is not None
 

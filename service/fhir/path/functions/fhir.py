@@ -133,7 +133,9 @@ def conforms_to(call: Invocation) -> Code:
                 return []
             if scope.env.conforms_to is not None:
                 answer = scope.env.conforms_to(url, nodes.plain(items[0]))
-                return [] if answer is None else [answer]
+                if answer is None:
+                    raise failure("unknown-profile", url=url)
+                return [answer]
             return [_is_base(items[0], url, model)]
         except PathError as error:
             raise error.at(call.place) from None
