@@ -70,6 +70,13 @@ class Match:
     code: str
     system: str | None = None
     display: str | None = None
+    coding: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def of(cls, code: str, system: str | None, display: str | None = None) -> "Match":
+        """A match with its Coding made once."""
+        parts = {"system": system, "code": code, "display": display}
+        return cls(code, system, display, {key: value for key, value in parts.items() if value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ class Table:
     url: str
     matches: Mapping[tuple[str | None, str], tuple[Match, ...]]
     unmapped: Mapping[str | None, Callable[[str, str | None], tuple[Match, ...]]]
-    codes: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, Match] = field(default_factory=dict)
 
     def translate(self, code: str, system: str | None) -> tuple[Match, ...]:
         """What `code` becomes: nothing, one match, or several equally good ones."""
@@ -104,7 +111,7 @@ def table(resource: Mapping[str, Any], other: Callable[[str], "Table | None"]) -
             fallback = _fallback(group["unmapped"], source, target, other)
             unmapped.setdefault(source, fallback)
             unmapped.setdefault(None, fallback)
-    codes = {code: found[0].code for (system, code), found in matches.items() if system is None and len(found) == 1}
+    codes = {code: found[0] for (system, code), found in matches.items() if system is None and len(found) == 1}
     return Table(resource.get("url") or f"#{resource.get('id')}", matches, unmapped, codes)
 
 
@@ -114,7 +121,7 @@ def _best(element: Mapping[str, Any], system: str | None) -> tuple[Match, ...]:
         relation = target.get("equivalence") or target.get("relationship") or "relatedto"
         rank = _RANK.get(_R5.get(relation, relation))
         if rank is not None and "code" in target:
-            ranked.setdefault(rank, []).append(Match(target["code"], system, target.get("display")))
+            ranked.setdefault(rank, []).append(Match.of(target["code"], system, target.get("display")))
     return tuple(ranked[min(ranked)]) if ranked else ()
 
 
@@ -123,9 +130,9 @@ def _fallback(
 ) -> Callable[[str, str | None], tuple[Match, ...]]:
     mode = unmapped.get("mode")
     if mode == "provided":
-        return lambda code, system: (Match(code, system or source),)
+        return lambda code, system: (Match.of(code, system or source),)
     if mode == "fixed":
-        fixed = (Match(unmapped.get("code", ""), target, unmapped.get("display")),)
+        fixed = (Match.of(unmapped.get("code", ""), target, unmapped.get("display")),)
         return lambda _code, _system: fixed
     url = unmapped.get("url", "")
 

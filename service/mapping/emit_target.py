@@ -554,6 +554,8 @@ class TargetWriter(SourceWriter):
         type_ = signature.result
         if name == "cast":
             return self._cast(target, given)
+        if name == "append" and all(_is_text(one) for one in given):
+            return Value("(" + " + ".join(one.py for one in given) + " or None)", type_)
         arguments = "".join(f", {self._argument_py(one, target)}" for one in given)
         where = self.where(target.at)
         if name in _DATES or name in _UNIX:
@@ -680,6 +682,11 @@ _EXAMPLES: dict[str, object] = {
     **dict.fromkeys(_NUMBERS, 1),
     **dict.fromkeys(STRINGS, ""),
 }
+
+
+def _is_text(value: Value) -> bool:
+    """Whether a value is certainly a text, so that it can be joined as it is."""
+    return value.form == "one" and value.sure and value.type in STRINGS and value.rtype is None
 
 
 def _class(type_: str) -> str:

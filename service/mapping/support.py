@@ -72,11 +72,11 @@ def translate(run: Run, where: str, pointer: str | None, value: Any, table: Tabl
     """What a code, Coding or CodeableConcept becomes by a ConceptMap; nothing (and a warning) where it has no row."""
     if value is None:
         return None
-    if type(value) is not dict and output == "code":
+    if type(value) is str:
         # By far the most frequent case.
         found = table.codes.get(value)
         if found is not None:
-            return found
+            return _output((found,), output)
     code = ""
     matches: tuple[Match, ...] = ()
     for system, code in _codes(value):
@@ -106,11 +106,10 @@ def _output(matches: tuple[Match, ...], output: str) -> Any:
         return first.system
     if output == "display":
         return first.display
-    codings = [
-        {key: one for key, one in (("system", m.system), ("code", m.code), ("display", m.display)) if one}
-        for m in matches
-    ]
-    return codings[0] if output in ("Coding", "coding") else {"coding": codings}
+    if output in ("Coding", "coding"):
+        return {**first.coding}
+    return {"coding": [{**one.coding} for one in matches]}
+
 
 
 def note(

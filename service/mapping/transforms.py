@@ -123,6 +123,8 @@ def escape(run: Run, where: str, pointer: str | None, value: Any, first: Any, se
 
 def cast(run: Run, where: str, pointer: str | None, value: Any, type_: Any) -> Any:
     """`value` as the primitive type `type_`; a value that is none of that type ends the run."""
+    if type(value) is bool and type_ == "boolean":
+        return value
     source = text(value)
     if source is None:
         return None
