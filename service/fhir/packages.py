@@ -15,13 +15,14 @@ from typing import Any
 from service.fhir import json
 from service.fhir.archives import ArchiveError, files_of
 from service.fhir.pack import Pack, PackError, memory, open_pack, pack, unpack
+from service.fhir.shapes import misshapen
 from service.fhir.trim import CONFORMANCE, trim
 from service.issues import Issue, has_errors, issue
 
 CACHE = ".cache"
 CORE_NAMES = ("hl7.fhir.r4.core", "hl7.fhir.core")
 # Part of what makes a cached package valid: to be raised when `trim` or `pack` change what they write.
-CACHE_FORMAT = 1
+CACHE_FORMAT = 2
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 
 
@@ -69,9 +70,11 @@ def read_folder(folder: Path, name: str) -> Pack:
     """The conformance resources (`*.json`) anywhere under `folder` as one layer; `PackageError` for broken files."""
     issues: list[Issue] = []
     resources: list[dict[str, Any]] = []
+    left_out: list[tuple[str, str]] = []
     for file in sorted(folder.rglob("*.json")):
-        name_in = str(file.relative_to(folder))
-        resources += _conformance(_parse(file.read_bytes(), name_in, issues), name_in, issues)
+        path = str(file.relative_to(folder))
+        resources += _conformance(_parse(file.read_bytes(), path, issues), path, left_out)
+    issues += [issue("definitions.package-file", file=path, reason=reason) for path, reason in left_out]
     if issues:
         raise PackageError(issues)
     return memory(resources, {"name": name})
@@ -86,7 +89,7 @@ def load_packages(folder: Path) -> Loaded:
             packages.append(read_package(file, folder / CACHE))
         except PackageError as error:
             issues += error.issues
-    return Loaded(tuple(_ordered(packages)), (*issues, *missing_dependencies(packages)))
+    return Loaded(tuple(_ordered(packages)), (*issues, *left_out(packages), *missing_dependencies(packages)))
 
 
 def add_package(file: Path, folder: Path) -> Loaded:
@@ -101,7 +104,7 @@ def add_package(file: Path, folder: Path) -> Loaded:
     added = read_package(target, folder / CACHE)
     everything = load_packages(folder).packages
     own = [one for one in missing_dependencies(everything) if one.params.get("package") == _label(added)]
-    return Loaded((added,), tuple(own))
+    return Loaded((added,), (*left_out([added]), *own))
 
 
 def list_packages(folder: Path) -> list[dict[str, Any]]:
@@ -134,6 +137,15 @@ def show_package(package: Pack) -> dict[str, Any]:
     return summary(package) | {"contents": sorted(rows, key=lambda row: (row["kind"], row["url"]))}
 
 
+def left_out(packages: Iterable[Pack]) -> list[Issue]:
+    """A warning for each definition of the packages that is out of shape, and so is not used."""
+    return [
+        issue("definitions.package-part", package=_label(one), file=path, reason=reason)
+        for one in packages
+        for path, reason in one.meta.get("leftOut", ())
+    ]
+
+
 def missing_dependencies(packages: Iterable[Pack]) -> list[Issue]:
     """A warning for each package that another one needs and that is not there in that version."""
     known = list(packages)
@@ -154,13 +166,14 @@ def missing_dependencies(packages: Iterable[Pack]) -> list[Issue]:
 def _read(data: bytes, name: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     issues: list[Issue] = []
     resources: list[dict[str, Any]] = []
+    misshapen_files: list[tuple[str, str]] = []
     manifest: Any = None
     try:
         for path, content in files_of(data):
             if path == "package/package.json":
                 manifest = _parse(content, path, issues)
             elif path.startswith(tuple(f"package/{kind}" for kind in CONFORMANCE)) or b'"url"' in content:
-                resources += _conformance(_parse(content, path, issues), path, issues)
+                resources += _conformance(_parse(content, path, issues), path, misshapen_files)
     except ArchiveError as error:
         issues.append(issue("definitions.package-unreadable", file=name, reason=str(error)))
     if not issues:
@@ -168,7 +181,7 @@ def _read(data: bytes, name: str) -> tuple[list[dict[str, Any]], dict[str, Any]]
     if has_errors(issues):
         raise PackageError(issues)
     keys = ("name", "version", "title", "canonical", "license", "fhirVersions", "dependencies")
-    return resources, {key: manifest[key] for key in keys if key in manifest}
+    return resources, {key: manifest[key] for key in keys if key in manifest} | {"leftOut": misshapen_files}
 
 
 def _check_manifest(manifest: Any, file: str) -> list[Issue]:
@@ -194,27 +207,16 @@ def _parse(content: bytes, path: str, issues: list[Issue]) -> Any:
         return None
 
 
-def _conformance(resource: Any, path: str, issues: list[Issue]) -> list[dict[str, Any]]:
-    """The trimmed resource, or nothing where it is no definition; one that is out of shape is told."""
+def _conformance(resource: Any, path: str, left_out: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    """The trimmed resource, or nothing where it is no definition; one that is out of shape goes to `left_out`."""
     if not isinstance(resource, dict) or resource.get("resourceType") not in CONFORMANCE:
         return []
-    if not isinstance(resource.get("url"), str) or not resource["url"]:
+    if not resource.get("url"):
         return []
-    try:
-        trimmed = trim(resource)
-        elements = [*_elements(trimmed, "snapshot"), *_elements(trimmed, "differential")]
-        sound = all(isinstance(one["path"], str) and isinstance(one.get("id", ""), str) for one in elements)
-    except (AttributeError, KeyError, TypeError) as error:
-        issues.append(issue("definitions.package-file", file=path, reason=f"{type(error).__name__}: {error}"))
+    if reason := misshapen(resource):
+        left_out.append((path, reason))
         return []
-    if not sound:
-        issues.append(issue("definitions.package-file", file=path, reason="path, id"))
-    return [trimmed]
-
-
-def _elements(structure: dict[str, Any], view: str) -> list[dict[str, Any]]:
-    elements: list[dict[str, Any]] = structure.get(view, {}).get("element", [])
-    return elements
+    return [trim(resource)]
 
 
 def _cached(file: Path, digest: str) -> Pack | None:

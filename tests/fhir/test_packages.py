@@ -178,19 +178,30 @@ def test_broken_files_are_named(tmp_path: Path) -> None:
     "change",
     [
         {"snapshot": []},
+        {"snapshot": None},
+        {"kind": "other"},
         {"differential": {"element": [{"id": "Patient"}]}},
         {"differential": {"element": [{"path": ["Patient"]}]}},
+        {"differential": {"element": [{"path": "Patient..name"}]}},
         {"differential": {"element": ["Patient"]}},
         {"differential": {"element": [{"path": "Patient", "constraint": 1}]}},
-        {"kind": None, "type": None, "resourceType": "CodeSystem", "concept": ["a"]},
+        {"differential": {"element": [{"path": "Patient", "min": "1"}]}},
+        {"differential": {"element": [{"path": "Patient", "max": "many"}]}},
+        {"differential": {"element": [{"path": "Patient.name", "binding": None}]}},
+        {"resourceType": "CodeSystem", "content": "complete", "concept": ["a"]},
+        {"resourceType": "ValueSet", "compose": {"include": [{"system": 1}]}},
+        {"resourceType": "ConceptMap", "group": {}},
+        {"resourceType": "SearchParameter", "code": "a", "type": "token"},
     ],
 )
-def test_definitions_out_of_shape_are_named(tmp_path: Path, change: dict[str, Any]) -> None:
-    file = _package(tmp_path / "a.tgz", broken=json.encode(PROFILE | change))
-    with pytest.raises(PackageError) as error:
-        read_package(file)
-    assert _keys(error) == ["package-file"]
-    assert "package/broken.json" in error.value.issues[0].text("fi")
+def test_definitions_out_of_shape_are_left_out_and_named(tmp_path: Path, change: dict[str, Any]) -> None:
+    file = _package(tmp_path / "a.tgz", broken=json.encode(PROFILE | {"url": "https://example.org/b"} | change))
+    added = add_package(file, tmp_path / "packages")
+    assert [row.url for row in added.packages[0].rows] == [PROFILE["url"]]
+    assert [one.key for one in added.issues] == ["definitions.package-part"]
+    assert "package/broken.json" in added.issues[0].text("fi")
+    # The cache tells the same.
+    assert load_packages(tmp_path / "packages").issues == added.issues
 
 
 @pytest.mark.parametrize("content", [b"", b"no gzip", b"\x1f\x8b\x08\x00half"])
@@ -254,6 +265,7 @@ def test_a_folder_of_resources(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_bytes(json.encode(EXAMPLE))
     assert [row.name for row in read_folder(tmp_path, "ours").rows] == ["TightPatient"]
     (tmp_path / "c.json").write_text("{")
+    (tmp_path / "d.json").write_bytes(json.encode(PROFILE | {"kind": 1}))
     with pytest.raises(PackageError) as error:
         read_folder(tmp_path, "ours")
-    assert _keys(error) == ["package-file"]
+    assert _keys(error) == ["package-file", "package-file"]
