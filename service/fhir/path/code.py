@@ -36,12 +36,16 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where an expression stands: the types of `$this`, whether it is the focus itself, and how strict to be."""
+    """Where an expression stands: the types of `$this`, whether that is the focus itself, and how strict to be.
+
+    `loop`: what does not depend on `$this` is evaluated there only once.
+    """
 
     model: Model | None
     strict: bool
     types: Types
     root: bool = True
+    loop: bool = False
 
     @property
     def exact(self) -> str | None:

@@ -5,6 +5,7 @@ http://hl7.org/fhirpath/N1, https://hl7.org/fhir/R4/fhirpath.html
 
 import difflib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from service.fhir.path import arithmetic, nodes, typetests
@@ -20,6 +21,7 @@ from service.fhir.path.ast import (
     TypeTest,
     Unary,
     Variable,
+    children,
 )
 from service.fhir.path.code import NOTHING, Code, Site, Types, constant, exact, of_truth, this_code
 from service.fhir.path.env import Scope
@@ -27,14 +29,47 @@ from service.fhir.path.errors import PathError, failure
 from service.fhir.path.functions import REGISTRY
 from service.fhir.path.functions.base import Invocation
 from service.fhir.path.moments import Moment
-from service.fhir.path.navigation import member, typed_member
+from service.fhir.path.navigation import Many, member, typed_member
 from service.fhir.path.operators import compile_binary
 from service.fhir.path.variables import compile_variable
 
 
 def compile_node(node: AST, site: Site) -> Code:
     """The code of `node` where it stands; `PathError` for what can be known to be wrong beforehand."""
-    return _COMPILERS[type(node)](node, site)
+    if not site.loop or not _same_for_all(node):
+        return _COMPILERS[type(node)](node, site)
+    code = _COMPILERS[type(node)](node, replace(site, loop=False))
+    return replace(code, many=_once(code.many), truth=None)
+
+
+def _same_for_all(node: AST) -> bool:
+    """Whether `node` starts from variables only, and is work enough to be done once for all turns of a loop."""
+    if not isinstance(node, Member | Call | Binary):
+        return False
+    found = False
+    stack: list[AST] = [node]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, Special) or (isinstance(top, Member | Call) and top.target is None):
+            return False
+        found = found or isinstance(top, Variable)
+        if isinstance(top, Call) and top.target is not None and top.name in ("as", "is", "ofType"):
+            stack.append(top.target)
+        else:
+            stack.extend(children(top))
+    return found
+
+
+def _once(many: Many) -> Many:
+    mark = object()
+
+    def remembered(this: Any, scope: Scope) -> list[Any]:
+        found = scope.memo.get(mark)
+        if found is None:
+            found = scope.memo[mark] = many(this, scope)
+        return found
+
+    return remembered
 
 
 def _literal(node: Literal, site: Site) -> Code:
@@ -102,7 +137,7 @@ def _first_name(node: Member, site: Site) -> Code:
         if typetests.is_a(site.exact, node.name, model):
             return this_code(site)
         return child_code(node, None, site)
-    children = member(None, node.name, model)
+    child = member(None, node.name, model)
     name = node.name
 
     def this_or_child(this: Any, scope: Scope) -> list[Any]:
@@ -110,7 +145,7 @@ def _first_name(node: Member, site: Site) -> Code:
             return [this]
         if type(this) is dict and this.get("resourceType") == name:
             return [this]
-        return children(this, scope)
+        return child(this, scope)
 
     return Code(this_or_child)
 

@@ -42,12 +42,27 @@ class Env:
 
 
 class Scope:
-    """What closures are called with, beside `$this`: the environment, the first focus, and the loop's variables."""
+    """What closures are called with, beside `$this`: the environment, the first focus, and the loop's variables.
 
-    __slots__ = ("env", "focus", "index", "total")
+    `memo` lives as long as one evaluation: what does not change from turn to turn of a loop is kept there.
+    """
 
-    def __init__(self, env: Env, focus: Any, index: int | None = None, total: list[Any] | None = None) -> None:
+    __slots__ = ("env", "focus", "index", "memo", "total")
+
+    def __init__(
+        self,
+        env: Env,
+        focus: Any,
+        index: int | None = None,
+        total: list[Any] | None = None,
+        memo: dict[Any, list[Any]] | None = None,
+    ) -> None:
         self.env = env
         self.focus = focus
         self.index = index
         self.total = total
+        self.memo = {} if memo is None else memo
+
+    def turn(self, index: int, total: list[Any] | None) -> "Scope":
+        """The scope of one turn of a loop."""
+        return Scope(self.env, self.focus, index, total, self.memo)

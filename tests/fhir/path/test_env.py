@@ -113,3 +113,18 @@ def test_trace_sees_and_changes_nothing() -> None:
     assert evaluate("a.trace('all').trace('one', b).count()", {"a": [{"b": 1}, {"b": 2}]}, env=env) == [("integer", 2)]
     assert seen == [("all", [{"b": 1}, {"b": 2}]), ("one", [1, 2])]
     assert evaluate("a.trace('x')", {"a": 1}) == [("integer", 1)]
+
+
+def test_what_no_turn_of_a_loop_changes_is_evaluated_once() -> None:
+    seen: list[str] = []
+    env = Env(resource={"a": [1, 2, 3]}, trace=lambda name, values: seen.append(name))
+    values = compile_values("(1 | 2 | 4).where($this in %resource.a.trace('once')).select($this + %resource.a.count())")
+    assert values({}, env) == [4, 5]
+    assert values({}, env) == [4, 5]
+    assert seen == ["once", "once"]
+    assert evaluate("(1 | 2).select(%resource.a.trace('own').count() + $this)", {}, env=env)[1] == ("integer", 5)
+    assert evaluate("a.select(b.trace('each'))", {"a": [{"b": 1}, {"b": 2}]}, env=env) == [
+        ("integer", 1),
+        ("integer", 2),
+    ]
+    assert seen[2:] == ["own", "each", "each"]

@@ -37,7 +37,7 @@ class Invocation:
     def body(self, at: int, types: Types = None) -> Code:
         """An argument that is evaluated for each item, which is its `$this`."""
         within = self.target.types if types is None else types
-        return self.compile_node(self.node.arguments[at], replace(self.site, types=within, root=False))
+        return self.compile_node(self.node.arguments[at], replace(self.site, types=within, root=False, loop=True))
 
     def body_truth(self, at: int) -> Truth:
         """`body` as a Boolean."""
@@ -70,7 +70,7 @@ KEPT = "kept"
 
 def scoped(scope: Scope, index: int) -> Scope:
     """The scope of one turn of a loop."""
-    return Scope(scope.env, scope.focus, index, scope.total)
+    return scope.turn(index, scope.total)
 
 
 def compiled(table: Table, name: str, least: int = 0, most: int | None = None) -> Callable[[Compiler], Compiler]:

@@ -133,7 +133,7 @@ def aggregate(call: Invocation) -> Code:
     def fold(this: Any, scope: Scope) -> list[Any]:
         total = start(this, scope)
         for index, item in enumerate(many(this, scope)):
-            total = nodes.bounded(step(item, Scope(scope.env, scope.focus, index, total)))
+            total = nodes.bounded(step(item, scope.turn(index, total)))
         return total
 
     return Code(fold)
