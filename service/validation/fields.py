@@ -95,7 +95,8 @@ def sibling(key: str, element: Node, repeats: bool, tests: Sequence[ItemCheck]) 
         if type(value) is not dict:
             run.add("validation.object-expected", place, name=key, given=shown(value))
             return
-        element.walk(value, place, run)
+        if alone or len(value) != 1 or type(value.get("id")) is not str:  # beside a value an id is enough
+            element.walk(value, place, run)
         if alone:
             for test in tests:
                 test(None, value, place, run)

@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.pattern_x_
 """
 
+import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -93,11 +94,30 @@ def _limit(key: str, limit: Any, sign: int) -> ItemCheck:
     text = short(limit)
 
     def check(value: Any, sibling: Any, at: At, run: Run) -> None:
-        order = compare(value, limit)
+        if type(limit) is dict and type(value) is str:
+            bound = from_today(limit, -sign, run.options.today)
+            order = compare(value[:10], bound) if bound else None
+        else:
+            order = compare(value, limit)
         if order is not None and order * sign < 0:
             run.add(key, at, value=short(value), limit=text)
 
     return check
+
+
+def from_today(duration: Json, sign: int, today: datetime.date | None) -> str | None:
+    """The day that lies a Duration in whole days, weeks, months or years after (1) or before (-1) today."""
+    number, unit = duration.get("value"), duration.get("code")
+    if today is None or type(number) is not int or unit not in ("a", "mo", "wk", "d") or number > 10_000:
+        return None
+    try:
+        if unit in ("wk", "d"):
+            return (today + datetime.timedelta(days=sign * number * (7 if unit == "wk" else 1))).isoformat()
+        months = today.year * 12 + today.month - 1 + sign * number * (12 if unit == "a" else 1)
+        first = datetime.date(months // 12, months % 12 + 1, 1)
+    except (ValueError, OverflowError):
+        return None
+    return f"{first.isoformat()[:8]}{today.day:02d}"
 
 
 def compare(value: Any, limit: Any) -> int | None:

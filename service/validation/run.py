@@ -4,6 +4,7 @@ A place is a chain of steps, `(parent, key or index)`, `None` at the root: makin
 turns it into a JSON Pointer and a FHIRPath expression.
 """
 
+import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,7 @@ class Options:
     preferred_bindings: str = "ignore"
     displays: str = "warning"
     bundle_profiles: bool = True  # check the profiles that resources in a Bundle name for themselves
+    today: datetime.date | None = None  # what limits relative to the clock go by; without it they are not checked
     limit: int = 1000  # errors kept, and as many findings that are none
 
 

@@ -45,7 +45,7 @@ class Slice:
             test = self.each.get(item.type)
             if test is not None:
                 test(item.value, item.sibling, item.at, run)
-        if self.inner is not None:
+        if self.inner is not None and found:
             self.inner.check(found, at, run)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from service.fhir.model import choice_key
 from service.validation.run import Json
 
 
@@ -58,6 +59,9 @@ def _choice_of(name: str, parent: Branch) -> str | None:
 
 def _hang(sliced: Branch, branch: Branch) -> None:
     """Hang a slice under its element, a re-slice (`a/b`) under its slice."""
+    _narrow(branch)
+    # A snapshot that names one slice twice means the latter.
+    sliced.slices = [one for one in sliced.slices if one.slice_name != branch.slice_name]
     outer = branch.slice_name.rpartition("/")[0]
     if outer:
         for slice_ in _all(sliced):
@@ -65,6 +69,16 @@ def _hang(sliced: Branch, branch: Branch) -> None:
                 slice_.slices.append(branch)
                 return
     sliced.slices.append(branch)
+
+
+def _narrow(branch: Branch) -> None:
+    """A slice of a choice that is called as a type of it (`valueQuantity`) is of that type alone."""
+    stem = branch.element["path"].rpartition(".")[2]
+    types = branch.element.get("type", ())
+    if stem.endswith("[x]") and len(types) > 1:
+        own = [one for one in types if choice_key(stem[:-3], one.get("code", "?")) == branch.slice_name]
+        if own:
+            branch.element = {**branch.element, "type": own}
 
 
 def _all(branch: Branch) -> list[Branch]:
