@@ -7,6 +7,7 @@ import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 _PARENT_CODES = frozenset(("parent", "subsumedBy"))
@@ -165,7 +166,9 @@ def _test(op: str, value: str) -> Callable[[list[str]], bool] | None:
 
 def _value(row: Mapping[str, Any]) -> Any:
     value = next((value for key, value in row.items() if key.startswith("value")), None)
-    return value.get("code") if isinstance(value, dict) else value
+    if isinstance(value, dict):
+        value = value.get("code")
+    return value if isinstance(value, str | bool | int | Decimal) else None
 
 
 def _shown(value: Any) -> str:

@@ -1,75 +1,23 @@
 """The terminology operations: given parameters in, a Parameters resource (or a ValueSet) out.
 
-https://hl7.org/fhir/R4/terminology-service.html; `given` maps the names of the in-parameters to their values (a list
-for one that may repeat), see `from_parameters` and `from_query`. `TerminologyError` says what is missing or unknown.
+https://hl7.org/fhir/R4/terminology-service.html; `given` maps the names of the in-parameters to their values (see
+`service.fhir.parameters`). `TerminologyError` says what is missing, wrong or unknown.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from service.fhir.conceptmaps import Match, Question, scope, translate
 from service.fhir.expansion import Wanted, expand
+from service.fhir.parameters import Given, checked, from_parameters, missing
 from service.fhir.terminology import Terminology, TerminologyError, Validated
 from service.fhir.valuesets import Membership
 from service.issues import issue
 
-Given = Mapping[str, Any]
-
-_REPEATING = frozenset(
-    (
-        "property",
-        "designation",
-        "dependency",
-        "exclude-system",
-        "system-version",
-        "check-system-version",
-        "force-system-version",
-    )
-)
-_BOOLEANS = frozenset(
-    (
-        "abstract",
-        "includeDesignations",
-        "includeDefinition",
-        "activeOnly",
-        "excludeNested",
-        "excludeNotForUI",
-        "excludePostCoordinated",
-        "reverse",
-    )
-)
-_NUMBERS = frozenset(("offset", "count"))
-
-
-def from_parameters(resource: Mapping[str, Any]) -> dict[str, Any]:
-    """The in-parameters of a Parameters resource by name."""
-    given: dict[str, Any] = {}
-    for row in resource.get("parameter", ()):
-        value = row.get("resource") or row.get("part")
-        value = next((found for key, found in row.items() if key.startswith("value")), value)
-        _put(given, row.get("name", ""), value)
-    return given
-
-
-def from_query(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """The in-parameters of a query string by name; booleans and numbers are read as such."""
-    given: dict[str, Any] = {}
-    for name, text in pairs:
-        value: Any = text
-        if name in _BOOLEANS:
-            if text not in ("true", "false"):
-                raise _wrong(name, text, "true, false")
-            value = text == "true"
-        elif name in _NUMBERS:
-            if not (text.isascii() and text.isdigit()) or len(text) > 9:
-                raise _wrong(name, text, "0, 1, 2, …")
-            value = int(text)
-        _put(given, name, value)
-    return given
-
 
 def value_set_validate_code(terminology: Terminology, given: Given, language: str = "en") -> dict[str, Any]:
     """`ValueSet/$validate-code`."""
+    checked(given)
     members = _members(terminology, given)
     answers = [
         terminology.validate_in(members, system, code, display) for system, code, display in _codings(given, "system")
@@ -79,22 +27,30 @@ def value_set_validate_code(terminology: Terminology, given: Given, language: st
 
 def code_system_validate_code(terminology: Terminology, given: Given, language: str = "en") -> dict[str, Any]:
     """`CodeSystem/$validate-code`."""
-    url = given["codeSystem"]["url"] if isinstance(given.get("codeSystem"), dict) else given.get("url")
+    checked(given)
+    url = given.get("url")
+    if "codeSystem" in given:
+        url = given["codeSystem"]["url"]
+        terminology = Terminology(terminology.definitions.with_resources([given["codeSystem"]]))
+    elif url and given.get("version"):
+        url = f"{url}|{given['version']}"
+    codings = _codings({**given, "url": url}, "url")
     answers = [
-        terminology.validate_in_system(system, code, display)
-        for system, code, display in _codings({**given, "url": url}, "url")
-        if system is not None
+        terminology.validate_in_system(within, code, display)
+        for system, code, display in codings
+        if (within := url or system)
     ]
     if not answers:
-        raise _missing("url")
+        raise missing("url")
     return _verdict(terminology, answers, given, language)
 
 
 def code_system_lookup(terminology: Terminology, given: Given) -> dict[str, Any]:
     """`CodeSystem/$lookup`."""
+    checked(given)
     system, code, _ = _codings(given, "system")[0]
     if not system:
-        raise _missing("system")
+        raise missing("system")
     version = given.get("version")
     known = terminology.code_system(f"{system}|{version}" if version else system)
     if known is None:
@@ -120,15 +76,13 @@ def code_system_lookup(terminology: Terminology, given: Given) -> dict[str, Any]
 
 def value_set_expand(terminology: Terminology, given: Given, timestamp: str) -> dict[str, Any]:
     """`ValueSet/$expand`: the ValueSet with its expansion, made at `timestamp` (a FHIR dateTime)."""
+    checked(given)
     value_set = given.get("valueSet")
     if not isinstance(value_set, dict):
         url = _canonical(given, "url", "valueSetVersion")
         value_set = terminology.value_set(url)
         if value_set is None:
             raise TerminologyError(issue("terminology.resource-unknown", kind="ValueSet", url=url))
-    for name in _NUMBERS & set(given):
-        if not isinstance(given[name], int) or given[name] < 0:
-            raise _wrong(name, given[name], "0, 1, 2, …")
     wanted = Wanted(
         filter=str(given.get("filter", "")),
         count=given.get("count"),
@@ -144,6 +98,7 @@ def value_set_expand(terminology: Terminology, given: Given, timestamp: str) -> 
 
 def concept_map_translate(terminology: Terminology, given: Given, language: str = "en") -> dict[str, Any]:
     """`ConceptMap/$translate`."""
+    checked(given)
     maps = _maps(terminology, given)
     dependencies = tuple(_dependency(one) for one in given.get("dependency", ()))
     reverse, target_system = given.get("reverse", False), given.get("targetsystem")
@@ -162,13 +117,6 @@ def concept_map_translate(terminology: Terminology, given: Given, language: str 
     return {"resourceType": "Parameters", "parameter": rows}
 
 
-def _put(given: dict[str, Any], name: str, value: Any) -> None:
-    if name in _REPEATING:
-        given.setdefault(name, []).append(value)
-    elif name not in given:
-        given[name] = value
-
-
 def _codings(given: Given, system_name: str) -> list[tuple[str | None, str, str | None]]:
     """(system, code, display) of what is asked about, given as `code`, `coding` or `codeableConcept`."""
     if "code" in given:
@@ -176,7 +124,7 @@ def _codings(given: Given, system_name: str) -> list[tuple[str | None, str, str 
     codings = [given["coding"]] if "coding" in given else given.get("codeableConcept", {}).get("coding", [])
     found = [(one.get("system"), one["code"], one.get("display")) for one in codings if one.get("code")]
     if not found:
-        raise _missing("code")
+        raise missing("code")
     return found
 
 
@@ -192,7 +140,7 @@ def _members(terminology: Terminology, given: Given) -> Membership:
 
 def _canonical(given: Given, name: str, version: str) -> str:
     if not given.get(name):
-        raise _missing(name)
+        raise missing(name)
     url = str(given[name])
     return f"{url}|{given[version]}" if given.get(version) and "|" not in url else url
 
@@ -230,7 +178,7 @@ def _maps(terminology: Terminology, given: Given) -> list[Mapping[str, Any]]:
         return [found]
     source, target = (str(given.get(name, "")).partition("|")[0] for name in ("source", "target"))
     if not (source or target or given.get("targetsystem")):
-        raise _missing("url")
+        raise missing("url")
     return [
         one
         for one in terminology.all_concept_maps()
@@ -240,7 +188,7 @@ def _maps(terminology: Terminology, given: Given) -> list[Mapping[str, Any]]:
 
 def _dependency(parts: Any) -> tuple[str, str]:
     values = from_parameters({"parameter": parts if isinstance(parts, list) else []})
-    codings = values.get("concept", {}).get("coding", [{}])
+    codings = (values.get("concept") or {}).get("coding", [])
     return str(values.get("element", "")), str(codings[0].get("code", "") if codings else "")
 
 
@@ -269,11 +217,3 @@ def _match(one: Match) -> list[dict[str, Any]]:
         element = {"name": "element", "valueUri": product.get("property")}
         parts.append({"name": "product", "part": [element, {"name": "concept", "valueCoding": coding}]})
     return [*parts, {"name": "source", "valueUri": one.source}] if one.source else parts
-
-
-def _missing(name: str) -> TerminologyError:
-    return TerminologyError(issue("terminology.parameter-missing", name=name))
-
-
-def _wrong(name: str, value: object, expected: str) -> TerminologyError:
-    return TerminologyError(issue("terminology.parameter-wrong", name=name, value=value, expected=expected))

@@ -19,6 +19,7 @@ class _Shape(msgspec.Struct, kw_only=True):
     url: Text
     version: str = ""
     name: str = ""
+    title: str = ""
 
 
 class _Extension(msgspec.Struct):
@@ -93,6 +94,7 @@ class _Designation(msgspec.Struct):
 
 class _Property(msgspec.Struct):
     code: Text
+    uri: str = ""
 
 
 class _Concept(msgspec.Struct):

@@ -3,17 +3,18 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from service.fhir.definitions import core
 from service.fhir.operations import (
     code_system_lookup,
     code_system_validate_code,
     concept_map_translate,
-    from_parameters,
-    from_query,
     value_set_expand,
     value_set_validate_code,
 )
+from service.fhir.parameters import from_parameters
 from service.fhir.terminology import Terminology, TerminologyError
 from tests.fhir.test_terminology import ALL, ROOT, SNOMED, SUPPORT, SYSTEM, VS, _filter, _value_set
 
@@ -54,10 +55,12 @@ SENT_ON: dict[str, Any] = {
 }
 
 
+_KNOWN = core().with_resources([SUPPORT, _value_set("homes", _filter("concept", "is-a", "home"))])
+
+
 @pytest.fixture(scope="module")
 def terminology() -> Terminology:
-    known = core().with_resources([SUPPORT, _value_set("homes", _filter("concept", "is-a", "home"))])
-    return Terminology(known, [MAP, SENT_ON])
+    return Terminology(_KNOWN, [MAP, SENT_ON])
 
 
 def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -84,9 +87,9 @@ def test_value_set_validate_code(terminology: Terminology) -> None:
 
 
 def test_abstract_codes_count_only_where_they_may(terminology: Terminology) -> None:
-    given = {"valueSet": _value_set("inline", {"system": SYSTEM}), "system": SYSTEM, "code": "all"}
-    assert _plain(value_set_validate_code(terminology, given))["result"] is True
-    assert _plain(value_set_validate_code(terminology, given | {"abstract": False}))["result"] is False
+    asked_for = {"valueSet": _value_set("inline", {"system": SYSTEM}), "system": SYSTEM, "code": "all"}
+    assert _plain(value_set_validate_code(terminology, asked_for))["result"] is True
+    assert _plain(value_set_validate_code(terminology, asked_for | {"abstract": False}))["result"] is False
 
 
 def test_what_cannot_be_told_is_not_valid_and_says_so(terminology: Terminology) -> None:
@@ -102,16 +105,24 @@ def test_code_system_validate_code(terminology: Terminology) -> None:
     assert (answer["result"], "nobody" in answer["message"]) == (False, True)
 
 
+def test_code_system_given_with_the_question(terminology: Terminology) -> None:
+    asked_for = {"codeSystem": SUPPORT | {"concept": [{"code": "new"}]}, "code": "new"}
+    assert _plain(code_system_validate_code(terminology, asked_for))["result"] is True
+    assert _plain(code_system_validate_code(terminology, asked_for | {"code": "home"}))["result"] is False
+    other = {"url": SYSTEM, "version": "9", "code": "home"}
+    assert _plain(code_system_validate_code(terminology, other))["result"] is False
+
+
 def test_lookup(terminology: Terminology) -> None:
-    given = {"system": SYSTEM, "code": "home", "displayLanguage": "sv"}
-    parameters = code_system_lookup(terminology, given)
+    asked_for = {"system": SYSTEM, "code": "home", "displayLanguage": "sv"}
+    parameters = code_system_lookup(terminology, asked_for)
     answer = _plain(parameters)
     assert set(answer) <= {"name", "version", "display", "designation", "property"}
     assert (answer["name"], answer["version"], answer["display"]) == ("Kinds of support", "1.2.0", "Stöd hemma")
     properties = [one["part"] for one in parameters["parameter"] if one["name"] == "property"]
     assert [{"name": "code", "valueCode": "parent"}, {"name": "value", "valueCode": "all"}] in properties
     assert [{"name": "code", "valueCode": "child"}, {"name": "value", "valueCode": "home-night"}] in properties
-    asked = code_system_lookup(terminology, given | {"property": ["inactive"]})
+    asked = code_system_lookup(terminology, asked_for | {"property": ["inactive"]})
     assert [one["part"][1] for one in asked["parameter"] if one["name"] == "property"] == [
         {"name": "value", "valueBoolean": False}
     ]
@@ -137,18 +148,18 @@ def test_expand(terminology: Terminology) -> None:
 
 
 def test_expand_narrowed(terminology: Terminology) -> None:
-    given = {"valueSet": _value_set("everything", {"system": SYSTEM}), "includeDefinition": True}
-    page = value_set_expand(terminology, given | {"offset": 1, "count": 2}, NOW)["expansion"]
+    asked_for = {"valueSet": _value_set("everything", {"system": SYSTEM}), "includeDefinition": True}
+    page = value_set_expand(terminology, asked_for | {"offset": 1, "count": 2}, NOW)["expansion"]
     assert ([one["code"] for one in page["contains"]], page["total"], page["offset"]) == (["home", "home-night"], 6, 1)
-    beyond = value_set_expand(terminology, given | {"offset": 10}, NOW)["expansion"]
+    beyond = value_set_expand(terminology, asked_for | {"offset": 10}, NOW)["expansion"]
     assert "contains" not in beyond
-    found = value_set_expand(terminology, given | {"filter": "SUPPORT sch"}, NOW)
+    found = value_set_expand(terminology, asked_for | {"filter": "SUPPORT sch"}, NOW)
     assert [one["code"] for one in found["expansion"]["contains"]] == ["school"]
     assert "compose" in found
     for name, left in (("activeOnly", ALL - {"old"}), ("excludeNotForUI", ALL - {"all"})):
-        rows = value_set_expand(terminology, given | {name: True}, NOW)["expansion"]["contains"]
+        rows = value_set_expand(terminology, asked_for | {name: True}, NOW)["expansion"]["contains"]
         assert {one["code"] for one in rows} == left
-    finnish = value_set_expand(terminology, given | {"displayLanguage": "fi", "includeDesignations": True}, NOW)
+    finnish = value_set_expand(terminology, asked_for | {"displayLanguage": "fi", "includeDesignations": True}, NOW)
     home = finnish["expansion"]["contains"][1]
     assert (home["display"], len(home["designation"])) == ("Tuki kotona", 2)
 
@@ -168,8 +179,8 @@ def test_expand_keeps_excludes_and_imports(terminology: Terminology) -> None:
 
 
 def test_translate(terminology: Terminology) -> None:
-    given = {"url": MAP["url"], "system": SYSTEM, "code": "home"}
-    answer = concept_map_translate(terminology, given)
+    asked_for = {"url": MAP["url"], "system": SYSTEM, "code": "home"}
+    answer = concept_map_translate(terminology, asked_for)
     assert set(_plain(answer)) <= {"result", "message", "match"}
     assert _plain(answer)["result"] is True
     assert _plain(answer)["match"] == [
@@ -199,11 +210,11 @@ def test_translate_what_is_not_mapped(terminology: Terminology) -> None:
 
 
 def test_translate_by_dependency(terminology: Terminology) -> None:
-    given = {"url": MAP["url"], "system": SYSTEM, "code": "both"}
-    assert _plain(concept_map_translate(terminology, given))["result"] is False
+    asked_for = {"url": MAP["url"], "system": SYSTEM, "code": "both"}
+    assert _plain(concept_map_translate(terminology, asked_for))["result"] is False
     concept = {"coding": [{"code": "small"}]}
     dependency = [{"name": "element", "valueUri": "urn:age"}, {"name": "concept", "valueCodeableConcept": concept}]
-    answer = _plain(concept_map_translate(terminology, given | {"dependency": [dependency]}))
+    answer = _plain(concept_map_translate(terminology, asked_for | {"dependency": [dependency]}))
     assert answer["match"][2] == {
         "name": "product",
         "part": [
@@ -214,8 +225,13 @@ def test_translate_by_dependency(terminology: Terminology) -> None:
 
 
 def test_translate_by_the_sides_of_the_map(terminology: Terminology) -> None:
-    given = {"source": ROOT + "ValueSet/support", "target": ROOT + "ValueSet/other", "system": SYSTEM, "code": "home"}
-    assert _plain(concept_map_translate(terminology, given))["result"] is True
+    asked_for = {
+        "source": ROOT + "ValueSet/support",
+        "target": ROOT + "ValueSet/other",
+        "system": SYSTEM,
+        "code": "home",
+    }
+    assert _plain(concept_map_translate(terminology, asked_for))["result"] is True
     gender = {
         "source": VS + "administrative-gender",
         "system": "http://hl7.org/fhir/administrative-gender",
@@ -245,12 +261,6 @@ def test_parameters_are_read_by_name() -> None:
         "abstract": False,
         "valueSet": {"resourceType": "ValueSet"},
     }
-    assert from_query([("count", "10"), ("activeOnly", "true"), ("filter", "10"), ("property", "a")]) == {
-        "count": 10,
-        "activeOnly": True,
-        "filter": "10",
-        "property": ["a"],
-    }
 
 
 @pytest.mark.parametrize(
@@ -267,12 +277,15 @@ def test_parameters_are_read_by_name() -> None:
         (lambda t: value_set_expand(t, {}, NOW), "parameter-missing"),
         (lambda t: value_set_expand(t, {"url": ROOT + "nowhere"}, NOW), "resource-unknown"),
         (lambda t: value_set_expand(t, {"url": VS + "observation-codes"}, NOW), "not-expandable"),
-        (lambda t: value_set_expand(t, {"url": VS + "administrative-gender", "count": -1}, NOW), "parameter-wrong"),
+        (lambda t: value_set_expand(t, {"url": VS + "administrative-gender", "count": -1}, NOW), "parameters-wrong"),
         (lambda t: concept_map_translate(t, {"url": ROOT + "nowhere", "code": "a"}), "resource-unknown"),
         (lambda t: concept_map_translate(t, {"code": "a"}), "parameter-missing"),
         (lambda t: concept_map_translate(t, {"url": MAP["url"]}), "parameter-missing"),
-        (lambda t: from_query([("count", "many")]), "parameter-wrong"),
-        (lambda t: from_query([("reverse", "yes")]), "parameter-wrong"),
+        (lambda t: value_set_expand(t, {"url": 1}, NOW), "parameters-wrong"),
+        (lambda t: value_set_expand(t, {"valueSet": {"resourceType": "Patient"}}, NOW), "parameters-wrong"),
+        (lambda t: value_set_expand(t, {"valueSet": MAP}, NOW), "parameters-wrong"),
+        (lambda t: value_set_validate_code(t, {"url": VS, "codeableConcept": {"coding": ["a"]}}), "parameters-wrong"),
+        (lambda t: from_parameters({"parameter": "a"}), "parameters-wrong"),
     ],
 )
 def test_questions_that_cannot_be_answered(terminology: Terminology, call: Any, key: str) -> None:
@@ -280,3 +293,31 @@ def test_questions_that_cannot_be_answered(terminology: Terminology, call: Any, 
         call(terminology)
     assert error.value.issue.key == f"terminology.{key}"
     assert all(error.value.issue.text(language) for language in ("fi", "sv", "en"))
+
+
+_KEYS = ("resourceType", "url", "system", "code", "compose", "include", "concept", "filter", "property", "op", "value")
+_MORE = ("coding", "group", "element", "target", "source", "equivalence", "valueSet", "content", "name", "part")
+_NAMES = ("url", "code", "system", "coding", "codeableConcept", "valueSet", "conceptMap", "codeSystem", "display")
+_OTHERS = ("count", "offset", "filter", "property", "dependency", "reverse", "abstract", "version", "displayLanguage")
+_texts = st.sampled_from(["", "a", "home", SYSTEM, SNOMED, VS + "languages"])
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 2) | _texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_KEYS + _MORE), inner, max_size=4),
+    max_leaves=12,
+)
+_names = st.sampled_from(_NAMES + _OTHERS)
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(st.dictionaries(_names, _values, max_size=5))
+def test_whatever_is_asked_there_is_an_answer_or_an_issue(question: dict[str, Any]) -> None:
+    terminology = Terminology(_KNOWN, [MAP, SENT_ON])
+    for operation in (value_set_validate_code, code_system_validate_code, code_system_lookup, concept_map_translate):
+        try:
+            assert operation(terminology, question)["resourceType"] == "Parameters"
+        except TerminologyError as error:
+            assert error.issue.text("sv")
+    try:
+        assert value_set_expand(terminology, question, NOW)["resourceType"] == "ValueSet"
+    except TerminologyError as error:
+        assert error.issue.text("fi")
