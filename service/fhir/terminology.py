@@ -56,6 +56,8 @@ class Terminology:
         self.concept_maps = tuple(concept_maps)
         self._memberships: dict[str, Membership] = {}
         self._systems: dict[str, CodeSystem | None] = {}
+        # Only codes that are defined come here, so it cannot grow beyond what is loaded.
+        self._names: dict[tuple[str, str], tuple[str, frozenset[str]]] = {}
         self._making: set[str] = set()
         self._lock = threading.RLock()
 
@@ -183,10 +185,15 @@ class Terminology:
 
     def display_issue(self, system: str, code: str, display: str) -> Issue | None:
         """A warning where the system calls `code` by other names than `display` (case and spaces do not count)."""
-        names = self.displays(system, code)
-        if not names or _plain(display) in {_plain(name) for name in names}:
+        known = self._names.get((system, code))
+        if known is None:
+            names = self.displays(system, code)
+            if not names:
+                return None
+            known = self._names[system, code] = names[0], frozenset(_plain(name) for name in names)
+        if display == known[0] or _plain(display) in known[1]:
             return None
-        return issue("terminology.display-mismatch", display=display, code=code, system=system, expected=names[0])
+        return issue("terminology.display-mismatch", display=display, code=code, system=system, expected=known[0])
 
     def _named(
         self, result: bool | None, system: str | None, code: str, display: str | None, issues: list[Issue]

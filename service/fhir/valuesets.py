@@ -89,8 +89,12 @@ class Include:
 
     def pairs(self) -> frozenset[tuple[str, str]]:
         """The pairs that are surely in."""
-        own = None if self.system is None else {(self.system, code) for code in self.codes or ()}
-        found = set(self.imports[0].pairs) if own is None and self.imports else own or set()
+        if self.system is not None:
+            found = frozenset((self.system, code) for code in self.codes or ())
+        else:
+            found = self.imports[0].pairs if self.imports else frozenset()
+        if not self.imports:
+            return found
         return frozenset(pair for pair in found if all(one.has(*pair) for one in self.imports))
 
     def systems(self) -> frozenset[str]:

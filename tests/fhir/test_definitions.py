@@ -191,6 +191,16 @@ def test_our_own_definitions_lie_over_core() -> None:
     assert ours().structure("Patient") is not None
 
 
+def test_our_own_profiles_have_sound_snapshots() -> None:
+    own = [row for row in ours().rows("StructureDefinition") if "yhdessa" in row.url]
+    assert own
+    for row in own:
+        structure = ours().structure(row.url)
+        assert structure is not None, row.url
+        assert structure["snapshot"]["element"][0]["path"] == structure["type"].rpartition("/")[2]
+        assert [one.text() for one in ours().snapshot_issues.get(row.url, ())] == []
+
+
 def test_pack_gives_back_what_it_was_given_in_any_order() -> None:
     resources = [trim(_profile(f"https://example.org/{number}")) for number in range(50)]
     packed = pack(resources, {"name": "test"})

@@ -1,13 +1,15 @@
 """Terminology: membership in three values, filters, registries, displays."""
 
+import runpy
 from typing import Any
 
 import pytest
 
-from service.fhir import registries, ucum
+from service.fhir import json, registries, ucum
 from service.fhir.codesystems import CodeSystem
 from service.fhir.definitions import core
 from service.fhir.terminology import Terminology
+from tests.shared import ROOT as REPOSITORY
 
 ROOT = "https://example.org/fhir/"
 SYSTEM = ROOT + "CodeSystem/support"
@@ -329,3 +331,9 @@ def test_common_units_are_units() -> None:
 def test_units_that_nobody_lists_are_open() -> None:
     assert ucum.check("[new'U]/mL") is None
     assert ucum.check("(" * 90 + "m" + ")" * 90) is True
+
+
+def test_the_shipped_registries_are_those_that_the_script_builds() -> None:
+    script = runpy.run_path(str(REPOSITORY / "schemas" / "tools" / "build_registries.py"))
+    shipped = json.parse((REPOSITORY / "schemas" / "fhir" / "definitions" / "registries.json").read_bytes())
+    assert shipped == script["build"]()
