@@ -7,6 +7,7 @@ import uuid
 import structlog
 from flask import Flask, Response, g, request
 
+from service import config
 from service.api import (
     documents,
     errors,
@@ -43,7 +44,7 @@ _log = structlog.get_logger("yhdessa.http")
 
 def create_app(settings: Settings | None = None, engine: Engine | None = None, clock: Clock = now) -> Flask:
     """The application; `engine` saves loading it again where a caller has one."""
-    loaded = engine or load(settings or Settings())
+    loaded = engine or load(settings or config.load())
     app = Flask("service.api", static_folder=None)
     # One byte more than is allowed: of a body without a declared length the framework reads just that much.
     most = loaded.settings.max_body

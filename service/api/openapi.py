@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
 from flask import Blueprint, Response
 
 from service import assets
@@ -28,6 +27,8 @@ def openapi() -> Response:
 @functools.cache
 def description() -> dict[str, Any]:
     """The whole description; each source schema stands in `components.schemas` under its file's name."""
+    import yaml
+
     found: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "openapi.yaml").read_text("utf-8"))
     found["info"]["version"] = VERSION
     folder = assets.schemas() / "source"
@@ -36,7 +37,8 @@ def description() -> dict[str, Any]:
         schema.pop("$id", None)
         schema.pop("$schema", None)
         found["components"]["schemas"][_name(file.name)] = _bundled(schema, file.name)
-    return _bundled(found, "")
+    whole: dict[str, Any] = _bundled(found, "")
+    return whole
 
 
 def _name(file: str) -> str:

@@ -31,7 +31,8 @@ class Inputs:
 
     def text(self, name: str) -> str | None:
         """A string-like value (uri, code, string, …); None where it was not given."""
-        return self._one(name, str, "one text")
+        found: str | None = self._one(name, str, "one text")
+        return found
 
     def texts(self, name: str) -> list[str]:
         found = self.all(name)
@@ -41,7 +42,8 @@ class Inputs:
 
     def object(self, name: str) -> dict[str, Any] | None:
         """A Coding, CodeableConcept or resource; None where it was not given."""
-        return self._one(name, dict, "one object")
+        found: dict[str, Any] | None = self._one(name, dict, "one object")
+        return found
 
     def flag(self, name: str) -> bool:
         """A boolean, false where it was not given; in a query it is `true` or `false`."""

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from gunicorn import util
-from gunicorn.app.base import BaseApplication
-from gunicorn.glogging import Logger
-from gunicorn.http.errors import ParseException
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn import util  # type: ignore[import-untyped]
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from service.api.app import HEADERS, create_app
 from service.api.engine import load

@@ -16,6 +16,7 @@ from service.fhir.json import escape, parse, placed, pretty
 from service.issues import Issue, has_errors
 
 if TYPE_CHECKING:
+    from service.mapping.catalogue import Variant
     from service.pipeline import Converter
 
 # The expected Bundle of each activity style; the first must be there.
@@ -53,17 +54,13 @@ class Outcome:
         return not self.differences and not has_errors(self.issues)
 
 
-def cases(folders: Iterable[Path], names: Iterable[str] = ()) -> Iterator[Case]:
-    """The cases of the variants in `folders`, of all or those named, in the order of their names."""
-    chosen = set(names)
-    for place in folders:
-        for file in sorted(place.glob("*/cases/*/in.json")):
-            variant = file.parents[2].name
-            if chosen and variant not in chosen:
-                continue
+def cases(variants: Iterable["Variant"]) -> Iterator[Case]:
+    """The cases of these variants, in the order of their names."""
+    for variant in variants:
+        for file in sorted(variant.path.glob("cases/*/in.json")):
             for style, output in OUTPUTS.items():
                 if style == "detail" or (file.parent / output).exists():
-                    yield Case(variant, file.parent, style)
+                    yield Case(variant.name, file.parent, style)
 
 
 def run(engine: "Converter", case: Case) -> Outcome:
@@ -104,9 +101,8 @@ def test(names: tuple[str, ...], mappings: tuple[Path, ...], write: bool, as_jso
 
     chosen = settings(mappings=mappings or None, id_key=TEST_KEY)
     engine = converter(chosen)
-    for name in names:
-        find(engine, name)
-    outcomes = [run(engine, case) for case in cases(engine.catalogue.folders, names)]
+    variants = [find(engine, name) for name in names] or engine.catalogue.variants.values()
+    outcomes = [run(engine, case) for case in cases(variants)]
     if write:
         for one in outcomes:
             if one.bundle is not None:

@@ -57,7 +57,7 @@ def command(
     failed = False
     for text in progress(texts):
         converted = engine.convert_text(text.data, variant=variant, activity_style=chosen.activity_style, trace=trace)
-        report(text.name, text.at(converted.issues), as_json=as_json, language=chosen.language)
+        report(text.name, text.moved(converted.issues), as_json=as_json, language=chosen.language)
         if converted.bundle is None or has_errors(converted.issues):
             failed = True
         else:

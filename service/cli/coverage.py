@@ -1,8 +1,7 @@
 """`yhdessa mappings coverage`: every field of the source documents is mapped, or dropped with a reason."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,29 +10,28 @@ from service.cli.output import JSON
 from service.fhir.json import pretty
 
 if TYPE_CHECKING:
-    from service.fhir.definitions import Definitions
+    from service.intake.schema import Schema
     from service.mapping.catalogue import Variant
 
-ROOT = "https://yhdessa.example/fhir/StructureDefinition/"
+
+def fields(schema: "Schema") -> list[str]:
+    """Every field of the source documents, by its path in the logical models (`YhdessaMeasure.status`)."""
+    from service.intake.logical import DOCUMENTS, model_name
+    from service.intake.shape import objects
+
+    found = {
+        f"{DOCUMENTS[kind] if shape is root else model_name(shape)}.{name}"
+        for kind, root in schema.shapes.items()
+        for shape in objects(root)
+        for name in shape.fields
+    }
+    return sorted(found)
 
 
-def fields(definitions: "Definitions") -> Iterator[str]:
-    """Every field of the source documents, by its path in the logical models; what intake adds is none of them."""
-    for row in definitions.rows("StructureDefinition"):
-        structure = definitions.structure(row.url) if row.url.startswith(ROOT) else None
-        if structure is None or structure["kind"] != "logical":
-            continue
-        for element in structure["snapshot"]["element"]:
-            name = element["path"].rpartition(".")[2]
-            # The models give what a person fills in a title of its own; what intake adds is called what it is.
-            if "." in element["path"] and element.get("short") != name:
-                yield element["path"]
-
-
-def missing(variant: "Variant", definitions: "Definitions") -> list[str]:
+def missing(variant: "Variant", schema: "Schema") -> list[str]:
     """The fields that no rule of the variant reads and no line of its `dropped` gives a reason for."""
     there = variant.compiled.fields_used | set(variant.dropped)
-    return sorted(field for field in set(fields(definitions)) if field not in there)
+    return [field for field in fields(schema) if field not in there]
 
 
 @click.command()
@@ -48,13 +46,16 @@ def coverage(names: tuple[str, ...], mappings: tuple[Path, ...], as_json: bool) 
     from service.cli.mappings import find
 
     engine = converter(settings(mappings=mappings or None))
-    known = set(fields(engine.definitions))
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in names or tuple(engine.catalogue.variants):
         variant = find(engine, name)
-        mapped = sorted(known & variant.compiled.fields_used)
-        lost = missing(variant, engine.definitions)
-        rows.append({"variant": name, "mapped": mapped, "dropped": dict(variant.dropped), "missing": lost})
+        schema = engine.schemas.of(variant.overlays)
+        known = fields(schema)
+        mapped = [field for field in known if field in variant.compiled.fields_used]
+        lost = missing(variant, schema)
+        rows.append(
+            {"variant": name, "fields": len(known), "mapped": mapped, "dropped": dict(variant.dropped), "missing": lost}
+        )
     if as_json:
         click.echo(pretty(rows))
     else:
@@ -62,7 +63,7 @@ def coverage(names: tuple[str, ...], mappings: tuple[Path, ...], as_json: bool) 
             counts = [len(row[key]) for key in ("mapped", "dropped", "missing")]
             click.echo(
                 "{}: {} of {} fields mapped, {} dropped, {} forgotten".format(
-                    row["variant"], counts[0], len(known), *counts[1:]
+                    row["variant"], counts[0], row["fields"], *counts[1:]
                 )
             )
             for field, reason in row["dropped"].items():

@@ -11,6 +11,7 @@ from service.cli.output import report
 
 if TYPE_CHECKING:
     from service.fhir.definitions import Definitions
+    from service.fhir.pack import Pack
     from service.pipeline import Converter
 
 MAPPINGS = click.option(
@@ -51,7 +52,7 @@ def definitions(chosen: config.Settings, packages: Sequence[Path] = ()) -> "Defi
     from service.fhir.packages import load_packages, read_package
 
     folder = chosen.package_folder
-    layers = []
+    layers: list[Pack] = []
     if folder.is_dir():
         loaded = load_packages(folder)
         report(str(folder), loaded.issues, as_json=False, language=chosen.language)

@@ -58,7 +58,7 @@ def command(
     text = next(read([file]))
     made = converter(chosen).convert_text(text.data, variant=variant, activity_style=chosen.activity_style, trace=True)
     if made.bundle is None or made.trace is None:
-        report(text.name, text.at(made.issues), as_json=as_json, language=chosen.language)
+        report(text.name, text.moved(made.issues), as_json=as_json, language=chosen.language)
         raise CouldNotRun(issue("cli.no-bundle", file=text.name))
     place = _place(made.bundle, element)
     if place is None:

@@ -46,10 +46,10 @@ def explained() -> Iterator[None]:
         raise CouldNotRun(issue("cli.setting", name=error.name, reason=error.reason)) from None
     except ValueError as error:
         # The errors of the core (a map, a package, an expression) carry what is to be said.
-        found = _carried(error)
-        if not found:
+        carried = _carried(error)
+        if not carried:
             raise
-        raise CouldNotRun(*found) from None
+        raise CouldNotRun(*carried) from None
     except BrokenPipeError:
         raise  # Whoever read our output has had enough; click ends quietly.
     except OSError as error:

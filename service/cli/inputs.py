@@ -36,9 +36,12 @@ class Text:
         return self.name.removesuffix(f":{self.line}")
 
     def at(self, issues: Iterable[Issue]) -> list[Issue]:
-        """The issues with their places in the whole file."""
-        found = placed(issues, self.data)
-        return [replace(one, line=one.line + self.line - 1) if one.line else one for one in found]
+        """The issues, which point into this document, with their places in the whole file."""
+        return self.moved(placed(issues, self.data))
+
+    def moved(self, issues: Iterable[Issue]) -> list[Issue]:
+        """The issues, whose places count from the start of this document, as they count in the whole file."""
+        return [replace(one, line=one.line + self.line - 1) if one.line else one for one in issues]
 
 
 def read(files: Iterable[str]) -> Iterator[Text]:

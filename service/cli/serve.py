@@ -1,5 +1,6 @@
 """`yhdessa serve`: the HTTP face, on this machine only until clients can authenticate."""
 
+import gc
 import socket
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from service.issues import issue
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Least severe log line.")
 def command(mappings: tuple[Path, ...], **flags: object) -> None:
     """Serve the HTTP face until stopped; ready when `GET /ready` answers 200."""
+    gc.disable()  # Until everything is loaded, see service/api/engine.py.
     chosen = settings(mappings=mappings or None, **flags)
     refuse(chosen)
     from service.api.server import serve

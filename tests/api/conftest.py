@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from service.api.app import create_app
 from service.api.engine import Engine, load
 from service.clock import HELSINKI
-from service.config import Settings
+from service.config import load as settings
 from tests.shared import ROOT
 
 NOON = datetime(2026, 3, 29, 12, 0, tzinfo=HELSINKI)
@@ -19,7 +19,7 @@ EXAMPLES = sorted((ROOT / "schemas" / "source" / "examples").glob("*.json"))
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
-    return load(Settings(max_body=2_000_000))
+    return load(settings(max_body=2_000_000))
 
 
 @pytest.fixture

@@ -48,15 +48,15 @@ def test_a_worker_is_small(server: Server) -> None:
     assert _worker_memory(server) < 150 * MEGABYTE
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to read the time of a process")
 def test_start_to_ready(tmp_path: Path) -> None:
-    # The machine may be busy with other tests: the best of three says what the program itself needs.
-    seconds = []
-    for _ in range(3):
-        port = free_port()
-        command = [sys.executable, "-m", "service.cli", "serve", "--port", str(port), "--data", str(tmp_path)]
-        with Server(command, f"http://127.0.0.1:{port}") as one:
-            seconds.append(one.seconds)
-    assert min(seconds) < 2.0
+    # Processor seconds, for other tests run beside this one; even they grow when the cores are shared, hence twice the
+    # bar of 1 s. The benchmark `start` shows wall time on a quiet machine.
+    port = free_port()
+    command = [sys.executable, "-m", "service.cli", "serve", "--port", str(port), "--data", str(tmp_path)]
+    with Server(command, f"http://127.0.0.1:{port}") as one:
+        fields = Path(f"/proc/{one.process}/stat").read_text().rpartition(")")[2].split()
+    assert (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") < 2.0
 
 
 @pytest.mark.parametrize("chunked", [False, True])
