@@ -62,8 +62,10 @@ def uri(code: str) -> bool | None:
 
 
 def country(code: str) -> bool | None:
-    """ISO 3166-1 by form; whether a two-letter code is assigned is in the value set `iso3166-1-2`."""
-    return None if re.fullmatch(r"[A-Z]{2,3}|\d{3}", code, re.ASCII) else False
+    """ISO 3166-1: a listed two-letter code; of three letters or digits only the form is known."""
+    if re.fullmatch(r"[A-Z]{3}|\d{3}", code, re.ASCII):
+        return None
+    return code in words("countries")
 
 
 def subdivision(code: str) -> bool | None:
