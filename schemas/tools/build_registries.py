@@ -20,7 +20,7 @@ OUT = ROOT / "schemas" / "fhir" / "definitions" / "registries.json"
 
 
 def build() -> dict[str, str]:
-    """Codes joined with spaces: two- and three-letter languages (ISO 639), currencies (ISO 4217), countries (ISO 3166-1), units."""
+    """Codes joined with spaces: languages of two and three letters, currencies, countries of two letters, units."""
     languages = {code for code in Locale("en").languages if len(code) in (2, 3)}
     countries = core().value_set("http://hl7.org/fhir/ValueSet/iso3166-1-2")
     if countries is None:
