@@ -1,0 +1,247 @@
+"""From FHIR to a `Plan`: ours in both activity styles, and what can be read of another system's CarePlan.
+
+https://hl7.org/fhir/R4/careplan.html
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from typing import Any
+
+from service.print.activities import activities, progress
+from service.print.dates import moment
+from service.print.model import Answer, Assessment, Contact, Member, Need, Paper, Party, Plan, Way
+from service.print.people import People, telecom
+from service.print.permissions import recipients
+from service.print.protection import protected
+from service.print.resources import (
+    Resource,
+    Resources,
+    coding_in,
+    coding_of,
+    concept_text,
+    extensions,
+    first_text,
+    objects,
+    part,
+    parts,
+    string,
+    text_of,
+    value_of,
+    values,
+)
+from service.print.views import views
+
+# Notes of these kinds are somebody's own: they do not travel on a paper that others may see.
+PRIVATE_NOTES = frozenset({"parents-own", "family-counselling"})
+
+
+def gather(plan: Resource, resources: Resources, now: datetime | None = None) -> Plan:
+    """Everything that a CarePlan and the resources beside it say to the family.
+
+    Members whose time in the team ended before `now` are left out. Nothing is withheld yet, see `protection`.
+    """
+    people = People(resources)
+    teams = [team for ref in objects(plan, "careTeam") if (team := resources.find(ref, plan))]
+    members = list(_members(teams, people, now))
+    period = part(plan, "period")
+    language = string(plan, "language")[:2]
+    contributors = people.parties(objects(plan, "contributor"), plan)
+    return Plan(
+        language=language,
+        status=string(plan, "status"),
+        title=string(plan, "title"),
+        model=coding_in([{"coding": objects(part(plan, "meta"), "tag")}], "working-model"),
+        children=people.parties([part(plan, "subject"), *values(plan, "also-concerns")], plan),
+        made=string(plan, "created"),
+        start=string(period, "start"),
+        end=string(period, "end"),
+        situation=string(plan, "description"),
+        views=tuple(views(plan, people)),
+        strengths=tuple(one.strip() for one in values(plan, "strength") if isinstance(one, str)),
+        needs=tuple(_needs(plan, resources, people)),
+        activities=tuple(activities(plan, resources, people)),
+        worker_way=_way(plan, "worker-contacts-family", people),
+        family_way=_way(plan, "family-reaches-worker", people),
+        follow_up=tuple(one.strip() for one in values(plan, "follow-up") if isinstance(one, str)),
+        contacts=tuple(_contacts(plan, resources, people)),
+        meeting=_meeting(plan, resources, people),
+        team=tuple(members),
+        team_name=next((name for team in teams if (name := string(team, "name"))), ""),
+        contributors=contributors,
+        near=next(iter(contributors), None) if extensions(plan, "responsible-worker") else None,
+        responsible=_responsible(plan, members, people),
+        recipients=tuple(recipients(plan, resources, people)),
+        papers=tuple(_papers(plan, people)),
+        assessments=tuple(_assessments(plan, resources, people)),
+        notes=tuple(progress(note, people) for note in objects(plan, "note") if not _private(note)),
+        keeper=_keeper(plan, resources),
+        protected=protected(plan, resources),
+    )
+
+
+def _needs(plan: Resource, resources: Resources, people: People) -> Iterator[Need]:
+    for ref in objects(plan, "goal"):
+        goal = resources.find(ref, plan)
+        status = string(goal, "lifecycleStatus")
+        text = concept_text(part(goal, "description")) or string(ref, "display")
+        if not text or status in ("entered-in-error", "rejected"):
+            continue
+        target: Resource = next(iter(objects(goal, "target")), {})
+        achievement = objects(part(goal, "achievementStatus"), "coding")
+        yield Need(
+            reference=string(ref, "reference"),
+            text=text,
+            status=status,
+            achievement=next((string(one, "code") for one in achievement), ""),
+            by=people.party(part(goal, "expressedBy"), goal),
+            start=string(goal, "startDate"),
+            target=string(target, "dueDate"),
+            note="\n".join(filter(None, (string(note, "text") for note in objects(goal, "note")))),
+            children=people.parties(values(goal, "also-concerns"), goal),
+        )
+
+
+def _members(teams: Iterable[Resource], people: People, now: datetime | None) -> Iterator[Member]:
+    """Everybody once, with all the roles that the teams give them."""
+    found: dict[tuple[str, str], Member] = {}
+    for participant in (one for team in teams for one in objects(team, "participant")):
+        party = people.party(part(participant, "member"))
+        if party is None or _over(string(part(participant, "period"), "end"), now):
+            continue
+        key = (party.kind, party.name)
+        before = found.get(key, Member(party))
+        codings = (_role(one) for one in objects(participant, "role"))
+        roles = dict.fromkeys((string(one, "code"), string(one, "display")) for one in before.roles)
+        fresh = [one for one in codings if one and (string(one, "code"), string(one, "display")) not in roles]
+        found[key] = Member(party, (*before.roles, *fresh), text_of(participant, "member-task") or before.task)
+    yield from found.values()
+
+
+def _role(concept: Resource) -> dict[str, Any] | None:
+    ours = coding_in([concept], "participant-role")
+    said = concept_text(concept)
+    return ours or ({"display": said} if said else None)
+
+
+def _over(end: str, now: datetime | None) -> bool:
+    last = moment(end)
+    if last is None or now is None:
+        return False
+    last_day: date = last.date() if isinstance(last, datetime) else last
+    return last_day < now.date()
+
+
+def _responsible(plan: Resource, members: Iterable[Member], people: People) -> tuple[Party, ...]:
+    """The roles in the team are authoritative; then what the plan says; then whoever wrote it."""
+    in_team = tuple(
+        one.party for one in members if any(string(role, "code") == "responsible-worker" for role in one.roles)
+    )
+    named = people.parties(values(plan, "responsible-worker"), plan)
+    author = people.parties([part(plan, "author")], plan)
+    return in_team or named or tuple(one for one in author if one.kind in ("worker", "other"))
+
+
+def _way(plan: Resource, name: str, people: People) -> Way | None:
+    extension = next(iter(extensions(plan, name)), None)
+    if extension is None:
+        return None
+    found = parts(extension)
+    points = (telecom(one) for one in found.get("telecom", ()))
+    return Way(
+        method=next((one for one in found.get("method", ()) if isinstance(one, dict)), None),
+        who=next(iter(people.parties(found.get("who", ()), plan)), None),
+        telecom=tuple(one for one in points if one.value),
+        text=first_text(found, "text"),
+    )
+
+
+def _contacts(plan: Resource, resources: Resources, people: People) -> Iterator[Contact]:
+    for one in objects(plan, "activity"):
+        beside = resources.find(part(one, "reference"), plan)
+        if beside.get("resourceType") == "Appointment" and string(beside, "status") != "entered-in-error":
+            yield _contact(beside, resources, people)
+
+
+def _meeting(plan: Resource, resources: Resources, people: People) -> Contact | None:
+    for ref in objects(plan, "supportingInfo"):
+        beside = resources.find(ref, plan)
+        if beside.get("resourceType") == "Appointment":
+            return _contact(beside, resources, people)
+    return None
+
+
+def _contact(appointment: Resource, resources: Resources, people: People) -> Contact:
+    remote = parts(next(iter(extensions(appointment, "remote-connection")), None))
+    present = [one for one in objects(appointment, "participant") if _there(one)]
+    located = [resources.find(part(one, "actor"), appointment) for one in present]
+    subject = [one for one in present if one.get("id") != "subject"]
+    who = people.parties((part(one, "actor") for one in subject), appointment)
+    return Contact(
+        status=string(appointment, "status"),
+        start=string(appointment, "start"),
+        end=string(appointment, "end"),
+        method=coding_of(appointment, "contact-method"),
+        place=_place(next((one for one in located if one.get("resourceType") == "Location"), {})),
+        link=first_text(remote, "url"),
+        phone=first_text(remote, "phone"),
+        joining=first_text(remote, "text"),
+        text=string(appointment, "comment") or string(appointment, "description"),
+        who=tuple(one for one in who if one.kind != "place"),
+    )
+
+
+def _there(participant: Resource) -> bool:
+    attended = values(participant, "attended")
+    return attended[0] is True if attended else string(participant, "status") != "declined"
+
+
+def _place(location: Resource) -> str:
+    address = part(location, "address")
+    lines = [one for one in address.get("line", ()) if isinstance(one, str)]
+    town = f"{string(address, 'postalCode')} {string(address, 'city')}".strip()
+    return ", ".join(filter(None, [string(location, "name"), string(location, "description"), *lines, town]))
+
+
+def _papers(plan: Resource, people: People) -> Iterator[Paper]:
+    for extension in extensions(plan, "printed-copy"):
+        found = parts(extension)
+        for party in people.parties(found.get("to", ()), plan):
+            yield Paper(party, first_text(found, "printed"))
+
+
+def _assessments(plan: Resource, resources: Resources, people: People) -> Iterator[Assessment]:
+    for ref in objects(plan, "supportingInfo"):
+        form = resources.find(ref, plan)
+        if form.get("resourceType") == "QuestionnaireResponse" and string(form, "status") != "entered-in-error":
+            yield Assessment(
+                tuple(_answers(objects(form, "item"), 0)),
+                people.party(part(form, "subject"), form),
+                people.party(part(form, "source"), form),
+                string(form, "authored"),
+            )
+
+
+def _answers(items: Iterable[Resource], level: int) -> Iterator[Answer]:
+    for item in items:
+        answers = objects(item, "answer")
+        found = tuple(value for one in answers if (value := value_of(one)) is not None)
+        text = string(item, "text")
+        if text or found:
+            yield Answer(text, found, level)
+        for nested in (objects(item, "item"), *(objects(one, "item") for one in answers)):
+            yield from _answers(nested, level + 1)
+
+
+def _private(note: Resource) -> bool:
+    return string(coding_of(note, "note-kind"), "code") in PRIVATE_NOTES
+
+
+def _keeper(plan: Resource, resources: Resources) -> str:
+    """The name of the controller of the register that the plan is in."""
+    for provenance in resources.of("Provenance"):
+        if not any(resources.find(ref, provenance) is plan for ref in objects(provenance, "target")):
+            continue
+        for agent in objects(provenance, "agent"):
+            if any(one.get("code") == "CST" for one in objects(part(agent, "type"), "coding")):
+                return string(part(agent, "who"), "display")
+    return ""

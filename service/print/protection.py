@@ -1,0 +1,144 @@
+"""Non-disclosure for safety (turvakielto): no address, place, municipality or telecom of that family on paper.
+
+The label is `Patient.meta.security` TURVAKIELTO of the Finnish base profiles
+(https://hl7.fi/fhir/finnish-base-profiles/CodeSystem/fi-base-security-label-cs). One labelled person protects the
+whole family: who lives with them would give the place away. Free text stays as it was written, but for the places,
+addresses and numbers that the same resources name: those are struck out of it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+from service.print.model import Contact, Party, Plan, Telecom
+from service.print.resources import Resource, Resources, objects, part, string, values
+
+LABEL = "TURVAKIELTO"
+MUNICIPALITY = "urn:oid:1.2.246.537.6.21"
+FAMILY = ("Patient", "RelatedPerson")
+PLACES = (*FAMILY, "Organization", "Location")
+
+# Names of the municipalities by their numbers (Pohjois-Savo, Kymenlaakso), with the Swedish ones that differ.
+_MUNICIPALITIES = {
+    "140": "Iisalmi Idensalmi", "171": "Joroinen Jorois", "174": "Juankoski", "204": "Kaavi", "239": "Keitele",
+    "263": "Kiuruvesi", "297": "Kuopio", "402": "Lapinlahti", "420": "Leppävirta", "595": "Pielavesi",
+    "686": "Rautalampi", "687": "Rautavaara", "749": "Siilinjärvi", "762": "Sonkajärvi", "778": "Suonenjoki",
+    "844": "Tervo", "857": "Tuusniemi", "915": "Varkaus", "921": "Vesanto", "925": "Vieremä",
+    "075": "Hamina Fredrikshamn", "285": "Kotka Karhula", "286": "Kouvola", "489": "Miehikkälä",
+    "624": "Pyhtää Pyttis", "935": "Virolahti Vederlax",
+}  # fmt: skip
+
+_T = TypeVar("_T")
+
+
+def protected(plan: Resource, resources: Resources) -> bool:
+    """Whether the plan or anybody of the family among the resources has the label."""
+    people = (person for kind in FAMILY for person in resources.of(kind))
+    return any(_labelled(one) for one in (plan, *people))
+
+
+def _labelled(resource: Resource) -> bool:
+    return any(one.get("code") == LABEL for one in objects(part(resource, "meta"), "security"))
+
+
+def withhold(plan: Plan, resources: Resources, marker: str) -> Plan:
+    """The plan without what a protected family must not have on paper; `marker` stands where a place stood."""
+    secret = _pattern(resources)
+
+    def struck(text: str) -> str:
+        return secret.sub(marker, text) if secret else text
+
+    bare = _bare(plan, struck)
+    return replace(
+        bare,
+        team_name="",
+        keeper="",
+        contacts=tuple(_placeless(one, marker) for one in bare.contacts),
+        meeting=_placeless(bare.meeting, marker) if bare.meeting else None,
+        activities=tuple(replace(one, where=marker if one.where else "") for one in bare.activities),
+        worker_way=replace(bare.worker_way, telecom=()) if bare.worker_way else None,
+    )
+
+
+def _placeless(contact: Contact, marker: str) -> Contact:
+    return replace(contact, place=marker if contact.place else "", phone="", joining="")
+
+
+def _bare(value: _T, struck: Any) -> _T:
+    """The same value with its texts struck and its parties without places."""
+    if isinstance(value, Party):
+        return _unplaced(value)  # type: ignore[return-value]
+    if isinstance(value, str):
+        return struck(value)  # type: ignore[no-any-return]
+    if isinstance(value, tuple):
+        return tuple(_bare(one, struck) for one in value)  # type: ignore[return-value]
+    if is_dataclass(value) and not isinstance(value, (type, Telecom)):
+        changes = {one.name: _bare(getattr(value, one.name), struck) for one in fields(value)}
+        return replace(value, **changes)
+    return value
+
+
+def _unplaced(party: Party) -> Party:
+    """Organisations and places lose their names, since those tell the town; workers keep only their phones."""
+    if party.kind in ("organisation", "place"):
+        return replace(party, name="", short="", telecom=())
+    phones = tuple(one for one in party.telecom if one.system in ("phone", "sms")) if party.kind == "worker" else ()
+    employer = _unplaced(party.organisation) if party.organisation else None
+    return replace(party, telecom=phones, organisation=employer)
+
+
+def _pattern(resources: Resources) -> re.Pattern[str] | None:
+    """Whatever in free text would give the place away; longer texts first, so that nothing is left of them."""
+    found = {one for one in _secrets(resources) if one}
+    every = sorted(found, key=len, reverse=True)
+    return re.compile("|".join(every)) if every else None
+
+
+def _secrets(resources: Resources) -> Iterator[str]:
+    for kind in PLACES:
+        for one in resources.of(kind):
+            if kind not in FAMILY:
+                yield _literal(string(one, "name"))
+            if kind == "Location":
+                yield _literal(string(one, "description"))
+            elif kind in FAMILY:
+                for point in objects(one, "telecom"):
+                    yield _number(string(point, "value"))
+            for address in (*objects(one, "address"), part(one, "address")):
+                yield from _address(address)
+            for code in (*values(one, "municipality"), *values(one, "municipality-code")):
+                for name in _MUNICIPALITIES.get(string(code, "code"), "").split():
+                    yield _inflected(name)
+
+
+def _address(address: Resource) -> Iterator[str]:
+    yield _literal(string(address, "text"))
+    yield _literal(string(address, "district"))
+    yield _number(string(address, "postalCode"))
+    yield _inflected(string(address, "city"))
+    for line in address.get("line", ()):
+        if isinstance(line, str):
+            yield _literal(line.strip())
+            yield _inflected(re.split(r"\s+\d", line.strip())[0])
+
+
+def _literal(text: str) -> str:
+    """Short texts (`2 B`) would strike innocent words out."""
+    return f"(?i:(?<!\\w){re.escape(text)}(?!\\w))" if len(text) >= 4 else ""
+
+
+def _number(text: str) -> str:
+    if "@" in text:
+        return _literal(text)
+    digits = [re.escape(one) for one in re.sub(r"[\s-]", "", text)]
+    spaced = r"[\s-]*".join(digits)
+    return rf"(?<!\d){spaced}(?!\d)" if len(digits) >= 5 else ""
+
+
+def _inflected(name: str) -> str:
+    """A place name in any case (`Iisalmi`, `Iisalmelle`): its stem, and whatever ends the word."""
+    if len(name) < 4:
+        return ""
+    stem = name[: max(5, len(name) - 2)]
+    return f"(?<!\\w){re.escape(stem)}\\w*"

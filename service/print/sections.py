@@ -1,0 +1,282 @@
+"""The sections of the family's sheet, in the order they are read: the child first, then what was agreed."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import TypeAlias
+
+from service.print.cards import cards
+from service.print.dates import day
+from service.print.model import Activity, Member, Need, Plan, View, Way
+from service.print.saying import at, everybody, full, reach, role, rows, short, when
+from service.print.sharing import recipients
+from service.print.sheet import Block, Heading, Item, Items, Paragraph, Quote, Row, Rows, Section, Table
+from service.print.words import Words
+
+Now: TypeAlias = datetime | None
+Builder: TypeAlias = Callable[[Plan, Words, Now], Section | None]
+
+ENVIRONMENTS = ("home", "everyday-environment", "elsewhere", "")
+_PLAIN_GOAL = frozenset({"", "active", "accepted", "planned"})
+
+
+def sections(plan: Plan, words: Words, now: Now) -> tuple[Section, ...]:
+    """Every section that has something to say."""
+    return tuple(one for build in _ORDER if (one := build(plan, words, now)) is not None)
+
+
+def _section(key: str, title: str, blocks: Iterable[Block]) -> Section | None:
+    found = tuple(blocks)
+    return Section(key, title, found) if found else None
+
+
+def child(plan: Plan, words: Words, _now: Now) -> Section | None:
+    """What the children said."""
+    title = words("In the child's own words") if len(plan.views) < 2 else words("In the children's own words")
+    return _section("child", title, (Quote(view.text, _whose(view, plan, words)) for view in plan.views))
+
+
+def _whose(view: View, plan: Plan, words: Words) -> str:
+    heard = words("heard by %(name)s", name=short(view.heard_by, words, plan.language)) if view.heard_by else ""
+    date = day(view.heard, words.language) if view.heard else ""
+    how = f"{view.how[:1].lower()}{view.how[1:]}" if view.how else ""
+    return ", ".join(filter(None, [view.child.short if view.child else "", how, f"{heard} {date}".strip()]))
+
+
+def _cards(plan: Plan, words: Words, now: Now) -> Section | None:
+    return _section("cards", "", cards(plan, words, now))
+
+
+def situation(plan: Plan, words: Words, _now: Now) -> Section | None:
+    """The joint picture."""
+    return _section("situation", words("How we see the situation together"), _paragraphs(plan.situation))
+
+
+def _paragraphs(text: str) -> Iterator[Paragraph]:
+    return (Paragraph(one.strip(), own=True) for one in text.split("\n") if one.strip())
+
+
+def strengths(plan: Plan, words: Words, _now: Now) -> Section | None:
+    """What is good already."""
+    if not plan.strengths:
+        return None
+    return Section("strengths", words("Strengths"), (Items(tuple(Item(one) for one in plan.strengths)),))
+
+
+def needs(plan: Plan, words: Words, _now: Now) -> Section | None:
+    """What is to change."""
+    if not plan.needs:
+        return None
+    every = tuple(Item(need.text, _need_rows(need, plan, words), strong=True) for need in plan.needs)
+    return Section("needs", words("What we agreed needs to change"), (Items(every, "number"),))
+
+
+def _need_rows(need: Need, plan: Plan, words: Words) -> tuple[Row, ...]:
+    status = "" if need.status in _PLAIN_GOAL else _goal_status(need.status, words)
+    return rows(
+        Row(words("Raised by"), short(need.by, words, plan.language)) if need.by else None,
+        Row(words("Concerns"), everybody(need.children, words, plan.language)) if len(plan.children) > 1 else None,
+        Row(words("When"), when(need.start, need.target, words)),
+        Row(words("Progress"), _achievement(need.achievement, words)),
+        Row(words("Status"), status),
+        Row(words("More"), need.note, own=True),
+    )
+
+
+def _goal_status(code: str, words: Words) -> str:
+    return {
+        "proposed": words("proposed"),
+        "on-hold": words("on hold"),
+        "completed": words("completed"),
+        "cancelled": words("cancelled"),
+    }.get(code, code)
+
+
+def _achievement(code: str, words: Words) -> str:
+    return {
+        "in-progress": words("on the way"),
+        "improving": words("getting better"),
+        "worsening": words("getting worse"),
+        "no-change": words("no change"),
+        "achieved": words("achieved"),
+        "sustaining": words("lasting"),
+        "not-achieved": words("not achieved"),
+        "no-progress": words("no progress yet"),
+        "not-attainable": words("cannot be reached"),
+    }.get(code, code)
+
+
+def doing(plan: Plan, words: Words, _now: Now) -> Section | None:
+    """Measures by where they are done."""
+    blocks: list[Block] = []
+    for environment in ENVIRONMENTS:
+        chosen = [one for one in plan.activities if one.kind == "measure" and _place(one) == environment]
+        if chosen:
+            blocks.append(Heading(_environment(environment, words)))
+            blocks.append(Items(tuple(_measure(one, plan, words) for one in chosen), "tick"))
+    return _section("doing", words("What we do"), blocks)
+
+
+def _place(activity: Activity) -> str:
+    return activity.environment if activity.environment in ENVIRONMENTS else ""
+
+
+def _environment(code: str, words: Words) -> str:
+    return {
+        "home": words("At home"),
+        "everyday-environment": words("In early education or school"),
+        "elsewhere": words("Elsewhere"),
+        "": words("Other things we agreed"),
+    }[code]
+
+
+def _measure(one: Activity, plan: Plan, words: Words) -> Item:
+    who = words.both([*(short(party, words, plan.language) for party in one.who), one.who_text])
+    return Item(one.text, rows(
+        Row(words("Not to be done"), words("We agreed not to do this.")) if one.forbidden else None,
+        Row(words("Who"), who or words("not agreed yet")),
+        Row(words("Where"), one.where, own=True),
+        *_common(one, plan, words),
+    ), strong=True)  # fmt: skip
+
+
+def _common(one: Activity, plan: Plan, words: Words) -> Iterator[Row | None]:
+    yield Row(words("When"), when(one.start, one.end, words) or one.when_text)
+    if len(plan.children) > 1:
+        yield Row(words("Concerns"), everybody(one.children, words, plan.language))
+    yield Row(words("More"), one.task, own=True) if one.kind == "measure" else None
+    yield Row(words("Helps with"), _numbers(one, plan, words))
+    yield _status(one, words)
+    for progress in one.progress:
+        by = short(progress.by, words, plan.language) if progress.by else ""
+        said = ", ".join(filter(None, [by, day(progress.time, words.language) if progress.time else ""]))
+        label = words("How it has gone")
+        yield Row(f"{label} ({said})" if said else label, progress.text, own=True)
+
+
+def _status(one: Activity, words: Words) -> Row | None:
+    system = "https://yhdessa.example/fhir/CodeSystem/activity-status"
+    shown = words.small({"system": system, "code": one.status}) if one.status else ""
+    return Row(words("Status"), ": ".join(filter(None, [shown, one.status_reason])))
+
+
+def _numbers(one: Activity, plan: Plan, words: Words) -> str:
+    numbers = [str(index) for index, need in enumerate(plan.needs, 1) if need.reference in one.needs]
+    if not numbers:
+        return ""
+    if len(numbers) == 1:
+        return words("point %(number)s", number=numbers[0])
+    return words("points %(number)s", number=words.both(numbers))
+
+
+def services(plan: Plan, words: Words, _now: Now) -> Section | None:
+    """Services, and who does what in them."""
+    chosen = [one for one in plan.activities if one.kind == "service"]
+    if not chosen:
+        return None
+    every = tuple(Item(one.text, _service_rows(one, plan, words), strong=True) for one in chosen)
+    return Section("services", words("Services and who does what"), (Items(every),))
+
+
+def _service_rows(one: Activity, plan: Plan, words: Words) -> tuple[Row, ...]:
+    arranged = [party for party in one.who if party.kind == "organisation"]
+    people = [party for party in one.who if party.kind != "organisation"]
+    return rows(
+        Row(words("Arranged by"), everybody(arranged, words, plan.language)),
+        Row(words("Who"), everybody(people, words, plan.language)),
+        Row(words("Division of work"), one.task, own=True),
+        *_common(one, plan, words),
+        Row(words("Follow-up"), one.follow_up, own=True),
+    )
+
+
+def touch(plan: Plan, words: Words, _now: Now) -> Section | None:
+    """How the worker contacts the family, how the family reaches the worker."""
+    blocks: list[Block] = []
+    for title, way in (
+        (words("How we contact you"), plan.worker_way),
+        (words("How you reach us"), plan.family_way),
+    ):
+        if way is not None and (found := _way(way, plan, words)):
+            blocks += [Heading(title), Rows(found)]
+    if plan.follow_up:
+        blocks.append(Heading(words("How we follow up the plan")))
+        blocks += [Paragraph(one, own=True) for one in plan.follow_up]
+    return _section("touch", words("How we keep in touch"), blocks)
+
+
+def _way(way: Way, plan: Plan, words: Words) -> tuple[Row, ...]:
+    return rows(
+        Row(words("How"), words.label(way.method)),
+        *(reach(one, words) for one in way.telecom),
+        Row(words("Who"), short(way.who, words, plan.language)) if way.who else None,
+        Row(words("Agreed"), way.text, own=True),
+    )
+
+
+def assessment(plan: Plan, words: Words, _now: Now) -> Section | None:
+    """The star, the joint assessment."""
+    blocks: list[Block] = []
+    for form in plan.assessments:
+        said = [form.about.short if form.about else "", day(form.authored, words.language) if form.authored else ""]
+        by = words("answers by %(name)s", name=short(form.by, words, plan.language)) if form.by else ""
+        if any([*said, by]):
+            blocks.append(Paragraph(", ".join(filter(None, [*said, by]))))
+        found = tuple(Item(one.text, _answer(one.values, words)) for one in form.answers)
+        blocks += [Items(found)] if found else []
+    return _section("assessment", words("What we assessed together"), blocks)
+
+
+def _answer(values: Iterable[object], words: Words) -> tuple[Row, ...]:
+    return tuple(Row(words("Answer"), one, own=True) for value in values if (one := _value(value, words)))
+
+
+def _value(value: object, words: Words) -> str:
+    if isinstance(value, bool):
+        return words("Yes") if value else words("No")
+    if isinstance(value, dict):
+        shown = value.get("display") or value.get("code") or value.get("value") or value.get("url") or ""
+        return f"{shown} {value.get('unit', '')}".strip()
+    text = str(value)
+    return day(text, words.language) if len(text) == 10 and text[4:8:3] == "--" else text
+
+
+def team(plan: Plan, words: Words, _now: Now) -> Section | None:
+    """The meeting where the plan was made, and those who go on together."""
+    blocks: list[Block] = []
+    if plan.meeting is not None and plan.meeting.start:
+        place = "" if plan.protected else plan.meeting.place
+        blocks.append(Rows(rows(
+            Row(words("We met"), at(plan.meeting.start, words)),
+            Row(words("Place"), place),
+            Row(words("Present"), everybody(plan.meeting.who, words, plan.language)),
+        )))  # fmt: skip
+    if plan.contributors:
+        made = words.both(full(one, words, plan.language) for one in plan.contributors)
+        blocks.append(Rows((Row(words("The plan was made by"), made),)))
+    if plan.team:
+        head = (words("Name"), words("Role"), words("Task"))
+        blocks.append(Heading(plan.team_name or words("The team")))
+        blocks.append(Table(head, tuple(_member_row(one, plan, words) for one in plan.team)))
+    return _section("team", words("The meeting and the team"), blocks)
+
+
+def _member_row(member: Member, plan: Plan, words: Words) -> tuple[str, ...]:
+    names = dict.fromkeys([role(member.party, words, plan.language), *(words.small(one) for one in member.roles)])
+    employer = member.party.organisation
+    name = f"{member.party.name}, {short(employer, words, plan.language)}" if employer else member.party.name
+    return name, ", ".join(filter(None, names)), member.task
+
+
+def notes(plan: Plan, words: Words, _now: Now) -> Section | None:
+    """Notes that everybody may see."""
+    every = []
+    for note in plan.notes:
+        by = short(note.by, words, plan.language) if note.by else ""
+        said = ", ".join(filter(None, [by, at(note.time, words) if note.time else ""]))
+        every.append(Item(note.text, rows(Row(words("Written by"), said))))
+    return Section("notes", words("Notes"), (Items(tuple(every)),)) if every else None
+
+
+_ORDER: tuple[Builder, ...] = (
+    child, _cards, situation, strengths, needs, doing, services, touch, recipients, assessment, team, notes,
+)  # fmt: skip

@@ -1,0 +1,94 @@
+"""Who has this plan, why, and how a permission is withdrawn."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from service.print.model import Plan, Recipient
+from service.print.saying import at, everybody, full, role, rows, short, when
+from service.print.sheet import Block, Heading, Item, Items, Paragraph, Row, Section
+from service.print.words import Words
+
+
+def recipients(plan: Plan, words: Words, _now: datetime | None) -> Section:
+    """Always there: also that nobody else has the plan is worth knowing."""
+    blocks: list[Block] = [Paragraph(one) for one in _at_hand(plan, words)]
+    given = [one for one in plan.recipients if one.direction != "from"]
+    telling = [one for one in plan.recipients if one.direction == "from"]
+    if given:
+        blocks.append(Items(tuple(_item(one, plan, words) for one in given)))
+    else:
+        blocks.append(Paragraph(words("No permission to give this plan to others has been recorded.")))
+    if telling:
+        blocks.append(Heading(words("Who may tell us about your matters")))
+        blocks.append(Items(tuple(_item(one, plan, words) for one in telling)))
+    blocks += _withdrawing(plan.recipients, words)
+    return Section("recipients", words("Who has this plan, and why"), tuple(blocks))
+
+
+def _at_hand(plan: Plan, words: Words) -> Iterator[str]:
+    if plan.keeper:
+        yield words("The original is kept by: %(name)s.", name=plan.keeper)
+    if plan.responsible:
+        names = words.both(one.name or short(one, words, plan.language) for one in plan.responsible)
+        yield words("The responsible worker has it: %(name)s.", name=names)
+    printed = [
+        f"{full(one.to, words, plan.language)} ({at(one.printed, words)})" if one.printed else one.to.name
+        for one in plan.papers
+    ]
+    if printed:
+        yield words("On paper: %(names)s.", names=words.both(printed))
+
+
+def _item(one: Recipient, plan: Plan, words: Words) -> Item:
+    parts = words.both(words.small(coding) for coding in one.parts)
+    label = words("May tell") if one.direction == "from" else words("What")
+    closed = one.status in ("refused", "revoked")
+    what = role(one.party, words, plan.language) if one.party.kind == "organisation" and one.party.name else ""
+    name = short(one.party, words, plan.language) or words("an organisation")
+    return Item(f"{name} ({what})" if what else name, rows(
+        None if closed else Row(label, parts),
+        Row(words("Concerns"), everybody(one.children, words, plan.language)) if len(plan.children) > 1 else None,
+        Row(words("Why"), _why(one, plan, words)),
+        Row(words("Purpose"), one.purpose, own=True),
+        Row(words("Agreed"), one.text, own=True),
+    ), own=False, strong=True)  # fmt: skip
+
+
+def _why(one: Recipient, plan: Plan, words: Words) -> str:
+    if one.basis is None:
+        law = one.provision or words("the provision has not been recorded")
+        return words("The law gives the right to this: %(provision)s. No permission is needed.", provision=law)
+    kind = words.label(one.basis) or words("Permission")
+    given = f"{kind} {at(one.given, words)}" if one.given else kind
+    by = everybody(one.given_by, words, plan.language)
+    if one.status == "refused":
+        return _sentences([words("You did not give permission. Nothing is given."), _by(by, words)])
+    if one.status == "revoked":
+        said = words("Withdrawn %(date)s.", date=at(one.revoked, words)) if one.revoked else words("Withdrawn.")
+        return _sentences([f"{given}.", _by(by, words), said, words("Nothing more is given.")])
+    method = f" ({words.small(one.method)})" if one.method else ""
+    valid = when(one.start, one.end, words)
+    said = words("In force %(period)s.", period=valid) if valid else ""
+    return _sentences([f"{given}{method}.", _by(by, words), said, f"{one.provision}." if one.provision else ""])
+
+
+def _by(names: str, words: Words) -> str:
+    return words("Decided by: %(names)s.", names=names) if names else ""
+
+
+def _sentences(every: Iterable[str]) -> str:
+    return " ".join(filter(None, every))
+
+
+def _withdrawing(every: Iterable[Recipient], words: Words) -> Iterator[Block]:
+    found = list(every)
+    if any(one.basis is not None and one.status == "active" for one in found):
+        yield Heading(words("How to withdraw a permission"))
+        yield Paragraph(words(
+            "You can withdraw your permission at any time. Tell the responsible worker. You do not need to give a "
+            "reason. After that, nothing more is given on the basis of the permission."
+        ))  # fmt: skip
+    if any(one.basis is None for one in found):
+        yield Paragraph(words(
+            "What the law allows cannot be withdrawn. You can ask the responsible worker why it is necessary."
+        ))  # fmt: skip

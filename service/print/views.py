@@ -1,0 +1,22 @@
+"""The children's own views: what each said, how it was asked, who heard it."""
+
+from collections.abc import Iterator
+
+from service.print.model import View
+from service.print.people import People
+from service.print.resources import Resource, extensions, first_text, parts
+
+
+def views(plan: Resource, people: People) -> Iterator[View]:
+    """Every view with words in it, in the order of the plan."""
+    for extension in extensions(plan, "childs-view"):
+        found = parts(extension)
+        text = first_text(found, "text")
+        if text:
+            yield View(
+                next(iter(people.parties(found.get("child", ()), plan)), None),
+                text,
+                first_text(found, "how"),
+                next(iter(people.parties(found.get("heardBy", ()), plan)), None),
+                first_text(found, "heard"),
+            )

@@ -1,0 +1,81 @@
+"""The words of one language: our own sentences (Babel catalogues) and the designations of our code systems.
+
+The catalogues are read as `.po` at run time, so a checkout and a wheel need no build step. https://babel.pocoo.org
+"""
+
+import functools
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from babel.messages.pofile import read_po
+
+from service import assets
+
+LOCALE = Path(__file__).parent / "locale"
+
+
+class Words:
+    """Sentences and labels in one language (`fi`, `sv` or `en`)."""
+
+    __slots__ = ("_catalogue", "_labels", "language")
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self._catalogue = catalogue(language)
+        self._labels = _designations(language)
+
+    def __call__(self, sentence: str, **values: str) -> str:
+        """The sentence (English is the key) in this language, with `%(name)s` filled."""
+        text = self._catalogue.get(sentence, sentence)
+        return text % values if values else text
+
+    def label(self, coding: Mapping[str, Any] | None) -> str:
+        """What a Coding is called; its own display where the code system is not ours."""
+        if not coding:
+            return ""
+        known = self._labels.get((coding.get("system", ""), coding.get("code", "")))
+        return known or coding.get("display") or coding.get("code") or ""
+
+    def small(self, coding: Mapping[str, Any] | None) -> str:
+        """The same for the middle of a sentence: no capital at the beginning."""
+        label = self.label(coding)
+        return label[:1].lower() + label[1:] if label[1:2].islower() else label
+
+    def both(self, values: Iterable[str]) -> str:
+        """`a`, `a and b`, `a, b and c`."""
+        every = [one for one in values if one]
+        if len(every) < 2:
+            return "".join(every)
+        return self("%(first)s and %(last)s", first=", ".join(every[:-1]), last=every[-1])
+
+
+@functools.cache
+def words(language: str) -> Words:
+    """The words of `language`, read once."""
+    return Words(language)
+
+
+@functools.cache
+def catalogue(language: str) -> Mapping[str, str]:
+    """Sentence by sentence; empty for English, which the program itself is written in."""
+    file = LOCALE / language / "LC_MESSAGES" / "print.po"
+    if language == "en":
+        return {}
+    with file.open("rb") as stream:
+        return {one.id: one.string for one in read_po(stream, locale=language) if isinstance(one.id, str) and one.id}
+
+
+@functools.cache
+def _designations(language: str) -> Mapping[tuple[str, str], str]:
+    found: dict[tuple[str, str], str] = {}
+    for file in sorted((assets.schemas() / "fhir" / "codesystems").glob("*.json")):
+        system = json.loads(file.read_text("utf-8"))
+        for concept in system.get("concept", ()):
+            texts = {one.get("language"): one["value"] for one in concept.get("designation", ())}
+            own = system.get("language", "fi") == language
+            text = texts.get(language) or (concept.get("display") if own else None)
+            if text:
+                found[system["url"], concept["code"]] = text
+    return found
