@@ -15,6 +15,8 @@ from service.fhir.json import parse
 from service.fhir.path import Env, compile_test
 
 BAR = 5.0
+# What fhirpathpy does not have, or prints to standard output each time.
+THEY_LACK = ("hasValue(", "trace(")
 
 PATIENT_CONTACT = {"name": {"family": "Virtanen"}, "telecom": [{"system": "phone", "value": "0401234567"}]}
 OBSERVATION = {
@@ -116,14 +118,9 @@ def main() -> int:
 
 
 def _theirs(other: Any, text: str, focus: Any, type_name: str) -> float | None:
-    if other is None:
+    if other is None or any(name in text for name in THEY_LACK):
         return None
-    try:
-        run = other(text, focus, type_name)
-        return microseconds(run, 3)
-    except Exception as error:  # noqa: BLE001 - whatever the other engine cannot do is shown as not measured
-        print(f"  fhirpathpy: {type(error).__name__} on the next line")
-        return None
+    return microseconds(other(text, focus, type_name), 3)
 
 
 if __name__ == "__main__":

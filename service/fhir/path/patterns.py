@@ -1,14 +1,15 @@
 """Regular expressions for `matches`, `matchesFull` and `replaceMatches`: never slower than the text is long.
 
 http://hl7.org/fhirpath/N1/#matchesregex-string--boolean. The flavour is what PCRE, Java and XSD have in common, plus
-`(?<name>…)`, lazy and possessive repetition; a pattern is searched anywhere, `.` is any character, `\\d \\w \\s` are
-ASCII as in Java. A pattern on which backtracking could explode is run as an automaton; if it cannot be one (it looks
-around, or is huge) it is refused with `fhirpath.pattern-costly`.
+`(?<name>…)`, looking around, lazy and possessive repetition, and `(?i)` at the start; a pattern is searched anywhere,
+`.` is any character, `\\d \\w \\s` are ASCII as in Java. A pattern on which backtracking could explode, or a text too
+long for it, is run as an automaton; if it cannot be one it is refused with `fhirpath.pattern-costly`.
 """
 
 import functools
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from service.fhir.path.errors import failure
 from service.fhir.path.nodes import MAX_TEXT
@@ -17,31 +18,58 @@ from service.fhir.path.regex import Automaton, Irregular, degree, explosive, tre
 _MAX_PATTERN = 5_000
 _STEPS = 5_000_000
 _FLAGS = re.DOTALL | re.ASCII
-_NAMED = re.compile(r"\(\?<(?=[A-Za-z_])")
+_TRANSLATED = re.compile(
+    r"\\k<(?P<reference>[A-Za-z_][A-Za-z0-9_]*)>|\\."
+    r"|(?P<named>\(\?<(?=[A-Za-z_]))|(?P<begin>\[\^?+\]?+)(?P<inside>(?:\\.|[^\]\\])*)\]|(?P<open>\[)",
+    re.DOTALL,
+)
 _GROUP = re.compile(r"\\(?P<plain>.)|\$(?:(?P<number>[0-9]{1,2})|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\})", re.DOTALL)
 
 
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """A pattern for `re`, its text as `re` has it, and the power of its time: `None` where that may be exponential."""
+
+    ready: re.Pattern[str]
+    source: str
+    power: int | None
+
+
 @functools.lru_cache(512)
-def _compiled(pattern: str) -> tuple[re.Pattern[str], int | None]:
-    """The pattern for `re`, and the power of its time; `None` where that may be exponential."""
+def _compiled(pattern: str) -> _Pattern:
     if len(pattern) > _MAX_PATTERN:
         raise failure("too-long", size=len(pattern), most=_MAX_PATTERN)
-    source = _NAMED.sub("(?P<", pattern)
+    folded = pattern.startswith("(?i)")
+    source = _TRANSLATED.sub(_translate, pattern.removeprefix("(?i)"))
     try:
-        ready = re.compile(source, _FLAGS)
+        ready = re.compile(source, _FLAGS | (re.IGNORECASE if folded else re.NOFLAG))
     except (re.error, OverflowError, RecursionError) as error:
         raise failure("pattern", pattern=pattern, reason=str(error)) from None
     try:
-        found = tree(source)
+        found = tree(source, exact=False)
     except Irregular:
-        return ready, None
-    return ready, None if explosive(found) else degree(found)
+        return _Pattern(ready, source, None)
+    return _Pattern(ready, source, None if explosive(found) else degree(found))
+
+
+def _translate(match: re.Match[str]) -> str:
+    """Names of groups as Python writes them; in a class every `[` and doubled sign is only itself."""
+    if match["named"] is not None:
+        return "(?P<"
+    if match["reference"] is not None:
+        return f"(?P={match['reference']})"
+    if match["open"] is not None:
+        raise failure("pattern", pattern=match.string, reason="a `[` is not closed")
+    if match["inside"] is None:
+        return match[0]
+    inside = re.sub(r"(\\.)|\[", lambda one: one[1] or r"\[", match["inside"], flags=re.DOTALL)
+    return f"{match['begin']}{re.sub(r'(--|&&|~~|[|][|])', lambda one: one[0][0] + chr(92) + one[0][1], inside)}]"
 
 
 @functools.lru_cache(64)
-def _automaton(source: str) -> Automaton | None:
+def _automaton(source: str, flags: int) -> Automaton | None:
     try:
-        return Automaton(source, _FLAGS)
+        return Automaton(source, re.RegexFlag(flags) & (_FLAGS | re.IGNORECASE))
     except (Irregular, re.error):
         return None
 
@@ -52,20 +80,24 @@ def _harmless(power: int | None, text: str) -> bool:
 
 def found_in(text: str, pattern: str) -> bool:
     """Whether `pattern` matches somewhere in `text`."""
-    ready, power = _compiled(pattern)
-    return ready.search(text) is not None if _harmless(power, text) else _stepwise(ready, text, whole=False)
+    known = _compiled(pattern)
+    if _harmless(known.power, text):
+        return known.ready.search(text) is not None
+    return _stepwise(known, text, whole=False)
 
 
 def covers(text: str, pattern: str) -> bool:
     """Whether `pattern` matches the whole of `text`."""
-    ready, power = _compiled(pattern)
-    return ready.fullmatch(text) is not None if _harmless(power, text) else _stepwise(ready, text, whole=True)
+    known = _compiled(pattern)
+    if _harmless(known.power, text):
+        return known.ready.fullmatch(text) is not None
+    return _stepwise(known, text, whole=True)
 
 
-def _stepwise(ready: re.Pattern[str], text: str, *, whole: bool) -> bool:
-    automaton = _automaton(ready.pattern)
+def _stepwise(known: _Pattern, text: str, *, whole: bool) -> bool:
+    automaton = _automaton(known.source, known.ready.flags)
     if automaton is None or automaton.size * len(text) > 10 * _STEPS:
-        raise failure("pattern-costly", pattern=ready.pattern)
+        raise failure("pattern-costly", pattern=known.source)
     return automaton.matches(text, whole)
 
 
@@ -76,12 +108,12 @@ def replaced(text: str, pattern: str, substitution: str) -> str:
     """
     if not pattern:
         return text
-    ready, power = _compiled(pattern)
-    if not _harmless(power, text):
+    known = _compiled(pattern)
+    if not _harmless(known.power, text):
         raise failure("pattern-costly", pattern=pattern)
     if (len(text) + 1) * (len(substitution) + 1) > MAX_TEXT and len(substitution) > 1:
         raise failure("too-long", size=len(text) * len(substitution), most=MAX_TEXT)
-    return ready.sub(_filler(substitution, ready), text)
+    return known.ready.sub(_filler(substitution, known.ready), text)
 
 
 def _filler(substitution: str, ready: re.Pattern[str]) -> Callable[[re.Match[str]], str]:

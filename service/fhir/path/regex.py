@@ -1,8 +1,8 @@
 """A regular expression as a tree and as an automaton that reads every character once.
 
 Python's `re` backtracks: some patterns take time exponential in the text. Here is what tells them apart, and what
-answers for them in linear time (Thompson's construction). https://www.rfc-editor.org/rfc/rfc9485 is about the size
-of the language; groups may be named, repetition lazy or possessive, which changes no yes or no.
+answers for them in linear time (Thompson's construction). The language is about that of I-Regexp
+(https://www.rfc-editor.org/rfc/rfc9485) with anchors; lazy repetition changes no yes or no.
 """
 
 import re
@@ -12,8 +12,8 @@ _ATOM = re.compile(
     r"""
       (?P<cls>\[\^?\]?(?:\\.|[^\]\\])*\])
     | (?P<anchor>[\^$]|\\[bBAZz])
-    | (?P<back>\\[1-9]|\(\?P=|\\k<)
-    | (?P<look>\(\?(?:=|!|<=|<!|>|\())
+    | (?P<back>\\[1-9]|\(\?P=[A-Za-z_][A-Za-z0-9_]*\))
+    | (?P<look>\(\?(?:=|!|<=|<!|>))
     | (?P<open>\((?:\?(?::|P?<[A-Za-z_][A-Za-z0-9_]*>))?)
     | (?P<bad>\(\?)
     | (?P<close>\))
@@ -28,7 +28,7 @@ MAX_NESTING = 50
 
 
 class Irregular(ValueError):
-    """The pattern has back-references or looks around, or is too large for an automaton."""
+    """The pattern has back-references, looks around or is possessive, or is too large for an automaton."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,13 @@ class Repeat:
 Tree = Char | Anchor | Sequence | Choice | Repeat
 
 
-def tree(pattern: str) -> Tree:
-    """The tree of a pattern that `re` accepts; `Irregular` where no automaton can do it."""
-    reader = _Reader(pattern)
+def tree(pattern: str, *, exact: bool) -> Tree:
+    """The tree of a pattern that `re` accepts.
+
+    `exact`: it says what the pattern matches, and is `Irregular` where no automaton can do that; otherwise it is good
+    enough to tell what the pattern may cost.
+    """
+    reader = _Reader(pattern, exact)
     found = reader.choice(0)
     if reader.at != len(pattern):
         raise Irregular(pattern)
@@ -77,8 +81,9 @@ def tree(pattern: str) -> Tree:
 
 
 class _Reader:
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, exact: bool) -> None:
         self.pattern = pattern
+        self.exact = exact
         self.at = 0
 
     def choice(self, depth: int) -> Tree:
@@ -89,9 +94,12 @@ class _Reader:
         while (match := _ATOM.match(self.pattern, self.at)) is not None and match.lastgroup != "close":
             kind = match.lastgroup
             self.at = match.end()
-            if kind in ("back", "look", "bad"):
+            possessive = kind == "count" and match[0].endswith("+") and match[0] != "+"
+            if kind == "bad" or (self.exact and (kind in ("back", "look") or possessive)):
                 raise Irregular(self.pattern)
-            if kind == "open":
+            if kind == "back":
+                parts.append(Repeat(Char("."), 0, None))
+            elif kind in ("open", "look"):
                 parts.append(self.choice(depth + 1))
                 self.at += 1
             elif kind == "bar":
@@ -156,7 +164,7 @@ class Automaton:
         self.anchors: list[str | None] = []
         self.nexts: list[tuple[int, ...]] = []
         self.accept = self._state()
-        self.start = self._build(tree(pattern), self.accept)
+        self.start = self._build(tree(pattern, exact=True), self.accept)
         self.closures: dict[tuple[frozenset[int], tuple[bool, bool, bool]], frozenset[int]] = {}
         self.moves: dict[tuple[frozenset[int], str], frozenset[int]] = {}
 

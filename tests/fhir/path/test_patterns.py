@@ -53,6 +53,12 @@ def test_flavour() -> None:
     assert found_in("A\nB", "A.B")
     assert not found_in("ä٣", r"[\w\d]")
     assert covers("2026-01", r"(?<year>\d{4})-\d\d")
+    assert covers("abab", r"(?<a>ab)\k<a>")
+    assert found_in("ABC", "(?i)b") and not found_in("ABC", "b")
+    assert found_in("A" * 30, "(?i)^(a+)+$")
+    assert found_in("http://x", "^(?!urn:).*$") and not found_in("urn:x", "^(?!urn:).*$")
+    assert covers("[&&--", r"[[&&\--]+") and not covers("b", "[a-z&&[^b]]")
+    assert not covers("aa", "a*+a")
 
 
 ATOMS = st.sampled_from(["a", "b", ".", "[ab]", "[^a]", r"\d", r"\w", "c"])
@@ -81,3 +87,13 @@ def test_the_automaton_agrees_with_re(pattern: str, text: str) -> None:
     automaton = Automaton(pattern, flags)
     assert automaton.matches(text, False) is (ready.search(text) is not None)
     assert automaton.matches(text, True) is (ready.fullmatch(text) is not None)
+
+
+@given(st.text("ab[](){}|*+?^$\\.-1,&~<>=!:Pikw", max_size=25), st.text("ab1 ", max_size=30))
+@settings(max_examples=400, deadline=None)
+def test_any_pattern_is_answered_or_refused(pattern: str, text: str) -> None:
+    for ask in (found_in, covers, lambda one, other: replaced(one, other, "$0")):
+        try:
+            assert ask(text, pattern) is not None
+        except PathError as error:
+            assert error.issue.key in ("fhirpath.pattern", "fhirpath.pattern-costly")
