@@ -84,7 +84,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data(), JSON)
 def test_anything_anywhere_is_an_issue_and_no_exception(data: st.DataObject, wrong: Any) -> None:
     name = data.draw(st.sampled_from(sorted(examples.valid())))
