@@ -1,0 +1,174 @@
+"""The connection to the database: SQLite in a file or PostgreSQL, whole transactions, retried where they collide.
+
+https://www.sqlite.org/wal.html, https://www.postgresql.org/docs/current/transaction-iso.html
+"""
+
+import fcntl
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from service.issues import issue
+from service.store.errors import StoreError
+
+T = TypeVar("T")
+
+FILE = "yhdessa.sqlite"
+TRIES = 12
+# Serialization failure, deadlock, and a lock that could not be had in time.
+_AGAIN = frozenset({"40001", "40P01", "55P03"})
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA busy_timeout=15000",
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA cache_size=-65536",
+    "PRAGMA wal_autocheckpoint=4000",
+)
+
+
+def database_url(url: str | None, data: Path) -> URL:
+    """The URL to connect to: `url` where one is set (`postgresql://` means psycopg), else the file in `data`."""
+    if not url:
+        return URL.create("sqlite+pysqlite", database=str(data / FILE))
+    made = make_url(url)
+    return made.set(drivername="postgresql+psycopg") if made.drivername in ("postgresql", "postgres") else made
+
+
+class Again(Exception):
+    """Another transaction came first: what was read is no longer so, and the work must start again."""
+
+
+class Database:
+    """An engine with two kinds of transactions: `read()` sees one moment, `write(work)` is done whole or not at all."""
+
+    def __init__(self, url: URL | str, *, pool: int = 8) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = _sqlite(self.url, pool) if self.is_sqlite else _postgresql(self.url, pool)
+        self._turn = _Turn(Path(f"{self.url.database}.lock")) if self.is_sqlite else None
+        self._reads = self.engine.execution_options(**_reading(self.is_sqlite))
+        self._writes = self.engine.execution_options(**_writing(self.is_sqlite))
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection whose statements all see the same moment."""
+        with self._reads.connect() as connection, connection.begin():
+            yield connection
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """The result of `work`, committed; it runs again where another transaction came in between.
+
+        `work` must therefore do nothing but use its connection. `StoreError` `store.busy` after some tries.
+        """
+        for attempt in range(TRIES):
+            try:
+                return self._once(work)
+            except (DBAPIError, Again) as error:
+                if not collided(error):
+                    raise
+                time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 6)))
+        raise StoreError(issue("store.busy"))
+
+    def close(self) -> None:
+        self.engine.dispose()
+        if self._turn is not None:
+            self._turn.close()
+
+    def _once(self, work: Callable[[Connection], T]) -> T:
+        if self._turn is None:
+            with self._writes.begin() as connection:
+                return work(connection)
+        with self._turn, self._writes.begin() as connection:
+            return work(connection)
+
+
+def collided(error: DBAPIError | Again) -> bool:
+    """Whether the transaction failed only because of another one."""
+    if isinstance(error, Again):
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return state in _AGAIN
+    return isinstance(error, OperationalError) and "locked" in str(error.orig)
+
+
+class _Turn:
+    """Whose turn it is to write to the SQLite file: threads wait in a lock, processes in a lock on a file beside it.
+
+    SQLite's own waiting sleeps up to 100 ms between tries; these two wake at once, also when a holder is killed.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self._handle: IO[bytes] | None = None
+        self._process = 0
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        try:
+            fcntl.flock(self._opened(), fcntl.LOCK_EX)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            fcntl.flock(self._opened(), fcntl.LOCK_UN)
+        finally:
+            self._lock.release()
+
+    def close(self) -> None:
+        if self._handle is not None and self._process == os.getpid():
+            self._handle.close()
+            self._handle = None
+
+    def _opened(self) -> IO[bytes]:
+        # A lock belongs to the open file, which a forked child would share with its parent.
+        if self._handle is None or self._process != os.getpid():
+            self._handle = self._file.open("ab")
+            self._process = os.getpid()
+        return self._handle
+
+
+def _reading(is_sqlite: bool) -> dict[str, Any]:
+    return (
+        {"yhdessa_begin": "BEGIN"} if is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    )
+
+
+def _writing(is_sqlite: bool) -> dict[str, Any]:
+    # READ COMMITTED: rows are locked before they are read to be changed, and each statement sees who held them before.
+    return {"yhdessa_begin": "BEGIN IMMEDIATE"} if is_sqlite else {"isolation_level": "READ COMMITTED"}
+
+
+def _sqlite(url: URL, pool: int) -> Engine:
+    engine = create_engine(url, pool_size=pool, max_overflow=pool, query_cache_size=1000)
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # Python's own BEGIN comes too late to be IMMEDIATE.
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("yhdessa_begin", "BEGIN IMMEDIATE"))
+
+    return engine
+
+
+def _postgresql(url: URL, pool: int) -> Engine:
+    # The planner's own estimate is used each time: generic plans of prepared statements do badly on skewed values.
+    return create_engine(url, pool_size=pool, max_overflow=pool, pool_pre_ping=False, query_cache_size=1000)

@@ -1,0 +1,92 @@
+"""What the store gives and takes: a stored version, who wrote it, what became of a write."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from service.fhir.json import parse
+from service.store.values import instant
+
+Status = Literal["created", "updated", "unchanged", "deleted", "absent"]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who writes: the client's id and its organisation (OID), which then owns what is new."""
+
+    client: str
+    organisation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The source document and its version that a resource comes from."""
+
+    did: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One version of a resource: `body` holds its exact JSON, nothing where it was deleted; `updated` microseconds."""
+
+    type: str
+    id: str
+    version: int
+    updated: int
+    method: str
+    body: bytes | None
+
+    @property
+    def reference(self) -> str:
+        return f"{self.type}/{self.id}"
+
+    @property
+    def etag(self) -> str:
+        return f'W/"{self.version}"'
+
+    @property
+    def deleted(self) -> bool:
+        return self.body is None
+
+    @property
+    def last_updated(self) -> str:
+        """As a FHIR instant."""
+        return instant(self.updated)
+
+    @property
+    def last_modified(self) -> datetime:
+        """In UTC, whole milliseconds."""
+        return _EPOCH + timedelta(microseconds=self.updated)
+
+    def resource(self) -> dict[str, Any]:
+        """The resource as FHIR JSON; a deleted one has none (`ValueError`)."""
+        if self.body is None:
+            raise ValueError(self.reference)
+        found: dict[str, Any] = parse(self.body)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of one write. `absent`: there was nothing to delete, and `stored` is None."""
+
+    status: Status
+    stored: Stored | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One resource to be written: `resource` with its id, or None for a deletion."""
+
+    type: str
+    id: str
+    method: str
+    resource: Mapping[str, Any] | None
+    origin: Origin | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.type, self.id

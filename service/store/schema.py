@@ -1,0 +1,64 @@
+"""The shape of the database and its revisions (Alembic): bring it up to date, or say that it is not.
+
+https://alembic.sqlalchemy.org
+"""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+
+from service.issues import Issue, issue
+from service.store.engine import Database
+
+_FOLDER = Path(__file__).parent / "migrations"
+# Any number does, as long as it is always the same: two upgrades at one time wait for each other.
+_LOCK = 7_305_002_026
+
+
+def head() -> str:
+    """The revision that this program needs."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def upgrade(database: Database) -> tuple[str | None, str]:
+    """Bring the database to the newest revision, in one transaction; gives the revision before and after."""
+
+    def work(connection: Connection) -> str | None:
+        if not database.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+        before = _revision(connection)
+        if before != head():
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+        return before
+
+    return database.write(work), head()
+
+
+def check_schema(database: Database) -> list[Issue]:
+    """What is wrong with the schema of the database: it is empty, older than this program, newer, or another's."""
+    with database.read() as connection:
+        have = _revision(connection)
+        if have is None:
+            empty = not inspect(connection).get_table_names()
+            return [issue("store.schema-empty" if empty else "store.schema-foreign")]
+    if have == head():
+        return []
+    known = {one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()}
+    key = "store.schema-old" if have in known else "store.schema-new"
+    return [issue(key, have=have, needed=head())]
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    return config

@@ -1,0 +1,244 @@
+"""The tables of the record: resources with all their versions, what they can be found by, documents, audit, outbox.
+
+Times are whole microseconds since 1970 in UTC. `rid` is the number of a resource inside this database and never leaves
+it. A table that changes here needs a new revision in `migrations/versions/`.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only where the type is spelt INTEGER.
+NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+# Byte order, so that a prefix is a range of the index whatever the language of the database.
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+
+resource = Table(
+    "resource",
+    metadata,
+    Column("rid", NUMBER, primary_key=True, autoincrement=True),
+    Column("type", TEXT, nullable=False),
+    Column("id", TEXT, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Column("deleted", SmallInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("organisation", TEXT, nullable=False),
+    UniqueConstraint("type", "id"),
+    Index(None, "type", "rid"),
+    Index(None, "type", "updated", "rid"),
+    Index(None, "type", "organisation", "rid"),
+)
+
+version = Table(
+    "version",
+    metadata,
+    Column("seq", NUMBER, primary_key=True, autoincrement=True),
+    Column("rid", BigInteger, ForeignKey("resource.rid"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("type", TEXT, nullable=False),
+    Column("method", TEXT, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=True),
+    Column("client", TEXT, nullable=False),
+    Column("organisation", TEXT, nullable=False),
+    Column("did", BigInteger, ForeignKey("document.did"), nullable=True),
+    Column("document_version", BigInteger, nullable=True),
+    UniqueConstraint("rid", "version"),
+    Index(None, "type", "seq"),
+)
+
+# A row stands here only while its transaction runs: who inserts it makes everybody with the same key wait.
+guard = Table("guard", metadata, Column("key", LargeBinary, primary_key=True))
+
+# No foreign keys from the index to its resource: they would double the cost of the busiest inserts, and rows are
+# written and removed only together with the resource.
+token = Table(
+    "ix_token",
+    metadata,
+    Column("rid", BigInteger, primary_key=True, autoincrement=False),
+    Column("param", Integer, primary_key=True, autoincrement=False),
+    Column("code", TEXT, primary_key=True),
+    Column("system", BigInteger, primary_key=True, autoincrement=False),
+    Column("part", SmallInteger, primary_key=True, autoincrement=False),
+    Index(None, "param", "code", "rid", "system", "part"),
+    sqlite_with_rowid=False,
+)
+
+reference = Table(
+    "ix_reference",
+    metadata,
+    Column("rid", BigInteger, primary_key=True, autoincrement=False),
+    Column("param", Integer, primary_key=True, autoincrement=False),
+    Column("target", TEXT, primary_key=True),
+    Column("part", SmallInteger, primary_key=True, autoincrement=False),
+    Index(None, "param", "target", "rid", "part"),
+    sqlite_with_rowid=False,
+)
+
+string = Table(
+    "ix_string",
+    metadata,
+    Column("rid", BigInteger, primary_key=True, autoincrement=False),
+    Column("param", Integer, primary_key=True, autoincrement=False),
+    Column("norm", TEXT, primary_key=True),
+    Column("exact", BigInteger, primary_key=True, autoincrement=False),
+    Column("part", SmallInteger, primary_key=True, autoincrement=False),
+    Index(None, "param", "norm", "rid", "exact", "part"),
+    sqlite_with_rowid=False,
+)
+
+date = Table(
+    "ix_date",
+    metadata,
+    Column("rid", BigInteger, primary_key=True, autoincrement=False),
+    Column("param", Integer, primary_key=True, autoincrement=False),
+    Column("low", BigInteger, primary_key=True, autoincrement=False),
+    Column("high", BigInteger, primary_key=True, autoincrement=False),
+    Column("part", SmallInteger, primary_key=True, autoincrement=False),
+    Index(None, "param", "low", "high", "rid", "part"),
+    Index(None, "param", "high", "low", "rid", "part"),
+    sqlite_with_rowid=False,
+)
+
+quantity = Table(
+    "ix_quantity",
+    metadata,
+    Column("rid", BigInteger, primary_key=True, autoincrement=False),
+    Column("param", Integer, primary_key=True, autoincrement=False),
+    Column("low", Double, primary_key=True),
+    Column("high", Double, primary_key=True),
+    Column("system", BigInteger, primary_key=True, autoincrement=False),
+    Column("code", TEXT, primary_key=True),
+    Column("part", SmallInteger, primary_key=True, autoincrement=False),
+    Index(None, "param", "low", "rid"),
+    Index(None, "param", "high", "rid"),
+    sqlite_with_rowid=False,
+)
+
+INDEXES: dict[str, Table] = {
+    "token": token,
+    "reference": reference,
+    "string": string,
+    "date": date,
+    "quantity": quantity,
+}
+
+disclosure = Table(
+    "disclosure",
+    metadata,
+    Column("organisation", TEXT, primary_key=True),
+    Column("rid", BigInteger, ForeignKey("resource.rid"), primary_key=True, autoincrement=False),
+    # The newest version that was given out; what came after it was not.
+    Column("upto", Integer, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Index(None, "rid"),
+    sqlite_with_rowid=False,
+)
+
+document = Table(
+    "document",
+    metadata,
+    Column("did", NUMBER, primary_key=True, autoincrement=True),
+    Column("organisation", TEXT, nullable=False),
+    Column("system", TEXT, nullable=False),
+    Column("id", TEXT, nullable=False),
+    Column("kind", TEXT, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    UniqueConstraint("organisation", "system", "id"),
+)
+
+document_version = Table(
+    "document_version",
+    metadata,
+    Column("did", BigInteger, ForeignKey("document.did"), primary_key=True, autoincrement=False),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("client", TEXT, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+document_resource = Table(
+    "document_resource",
+    metadata,
+    Column("did", BigInteger, ForeignKey("document.did"), primary_key=True, autoincrement=False),
+    Column("rid", BigInteger, ForeignKey("resource.rid"), primary_key=True, autoincrement=False),
+    Index(None, "rid"),
+    sqlite_with_rowid=False,
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", NUMBER, primary_key=True, autoincrement=True),
+    Column("receiver", TEXT, nullable=False),
+    Column("family", TEXT, nullable=False),
+    Column("reference", TEXT, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("payload", TEXT, nullable=False),
+    Column("state", TEXT, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("lease_until", BigInteger, nullable=True),
+    Column("lease_owner", TEXT, nullable=True),
+    Column("reason", TEXT, nullable=True),
+    UniqueConstraint("receiver", "reference", "version", "payload"),
+    Index(None, "state", "not_before", "id"),
+    Index(None, "reference"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", TEXT, nullable=False, unique=True),
+    Column("recorded", BigInteger, nullable=False),
+    Column("client", TEXT, nullable=False),
+    Column("organisation", TEXT, nullable=False),
+    Column("action", TEXT, nullable=False),
+    Column("outcome", TEXT, nullable=False),
+    Column("detail", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Index(None, "recorded", "seq"),
+    Index(None, "organisation", "seq"),
+)
+
+audit_entity = Table(
+    "audit_entity",
+    metadata,
+    Column("reference", TEXT, primary_key=True),
+    Column("seq", BigInteger, ForeignKey("audit.seq"), primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)

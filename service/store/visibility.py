@@ -1,0 +1,63 @@
+"""Who may see what, as a condition in every query, so that nothing invisible can be counted, chained or guessed."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import ColumnElement, FromClause, exists, false, or_, select, true
+
+from service.store.tables import disclosure
+
+Scope = Literal["everything", "source", "recipient", "nothing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """What one caller sees: `source` what its organisations own, `recipient` also what was disclosed to them."""
+
+    scope: Scope
+    organisations: tuple[str, ...] = ()
+
+    def owns(self, organisation: str) -> bool:
+        """Whether the caller may change what belongs to `organisation`."""
+        return self.scope == "everything" or (self.scope != "nothing" and organisation in self.organisations)
+
+
+EVERYTHING = Visibility("everything")
+NOTHING = Visibility("nothing")
+
+
+def source(*organisations: str) -> Visibility:
+    """Sees what these organisations (OIDs) own."""
+    return Visibility("source", organisations)
+
+
+def recipient(*organisations: str) -> Visibility:
+    """Sees what was disclosed to these organisations (OIDs), up to the version that was, and what they own."""
+    return Visibility("recipient", organisations)
+
+
+def visible(who: Visibility, resource: FromClause, version: ColumnElement[int] | None = None) -> ColumnElement[bool]:
+    """The condition on the rows of `resource` (the table or an alias of it) that `who` may see.
+
+    `version` is the version that would be shown; the current one where nothing is given.
+    """
+    if who.scope == "everything":
+        return true()
+    if who.scope == "nothing" or not who.organisations:
+        return false()
+    own = (
+        resource.c.organisation == who.organisations[0]
+        if len(who.organisations) == 1
+        else resource.c.organisation.in_(who.organisations)
+    )
+    if who.scope == "source":
+        return own
+    given = disclosure.alias()
+    disclosed = exists(
+        select(given.c.rid).where(
+            given.c.organisation.in_(who.organisations),
+            given.c.rid == resource.c.rid,
+            given.c.upto >= (resource.c.version if version is None else version),
+        )
+    )
+    return or_(own, disclosed)
