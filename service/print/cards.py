@@ -48,7 +48,7 @@ def _contact(plan: Plan, words: Words, now: datetime | None) -> Card:
         said = words("The agreed time was cancelled. Agree on a new time with the responsible worker.")
         return Card(title, (), (Paragraph(said if gone else words("No time has been agreed yet.")),))
     big = (weekday(contact.start, words.language), clock(contact.start, contact.end, words.language))
-    said = [
+    remarks = [
         words("This time has already passed.") if passed(contact, now) else "",
         words("The time is not confirmed yet.") if contact.status in _UNCONFIRMED else "",
     ]
@@ -61,16 +61,20 @@ def _contact(plan: Plan, words: Words, now: datetime | None) -> Card:
         Row(words("With"), everybody(contact.who, words, plan.language)),
         Row(words("About"), contact.text, own=True),
     )
-    hidden = [_hidden(plan, words)] if plan.protected else []
-    texts = tuple(Paragraph(one) for one in [*filter(None, said), *hidden])
+    asked = [hidden(plan, words)] if plan.protected and contact.place else []
+    texts = tuple(Paragraph(one) for one in [*filter(None, remarks), *asked])
     return Card(title, tuple(filter(None, big)), (Rows(found), *texts) if found else texts)
 
 
-def _hidden(plan: Plan, words: Words) -> str:
+def hidden(plan: Plan, words: Words) -> str:
+    """Why there are no places, and whom to ask."""
     if not plan.responsible:
-        return words("For your safety, places are not printed here. Ask the worker you know.")
+        return words("For your safety, this paper has no addresses or places. Ask the worker you know for them.")
     names = words.both(one.name or short(one, words, plan.language) for one in plan.responsible)
-    return words("For your safety, places are not printed here. Ask the responsible worker: %(name)s.", name=names)
+    return words(
+        "For your safety, this paper has no addresses or places. Ask the responsible worker for them: %(name)s.",
+        name=names,
+    )
 
 
 def _workers(plan: Plan, words: Words) -> Card:

@@ -43,7 +43,7 @@ def day(value: str, language: str) -> str:
 
 
 def span(start: str | None, end: str | None, language: str) -> tuple[str, str, str]:
-    """`(from, until, both)`, of which only one is not empty: what is open at one end is said with words by the caller."""
+    """`(from, until, both)`, of which only one is not empty: the caller puts the first two into words."""
     if not (start and end):
         return (day(start, language) if start else "", day(end, language) if end else "", "")
     first, last = moment(start), moment(end)

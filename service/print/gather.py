@@ -97,7 +97,7 @@ def _needs(plan: Resource, resources: Resources, people: People) -> Iterator[Nee
             start=string(goal, "startDate"),
             target=string(target, "dueDate"),
             note="\n".join(filter(None, (string(note, "text") for note in objects(goal, "note")))),
-            children=people.parties(values(goal, "also-concerns"), goal),
+            children=people.parties([part(goal, "subject"), *values(goal, "also-concerns")], goal),
         )
 
 

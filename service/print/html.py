@@ -124,7 +124,8 @@ class _Draw:
     def card(self, block: Card) -> str:
         big = "<br/>".join(_text(one) for one in block.big)
         large = f'<p class="big"><b>{big}</b></p>' if big else ""
-        return f'<div class="card"><h2>{_text(block.title)}</h2>{large}{"".join(self.block(b) for b in block.blocks)}</div>\n'
+        below = "".join(self.block(one) for one in block.blocks)
+        return f'<div class="card"><h2>{_text(block.title)}</h2>{large}{below}</div>\n'
 
     def block(self, block: Block) -> str:
         return _BLOCKS[block.kind](self, block)

@@ -31,12 +31,11 @@ _lock = threading.Lock()
 def render(sheet: Sheet, now: datetime, *, archive: bool = False) -> bytes:
     """The PDF. `now` is the date that stands in the file; the same sheet and `now` give the same bytes."""
     data = json.dumps(_drawable(msgspec.to_builtins(sheet)), ensure_ascii=False)
-    standards = ["a-2a", "ua-1"] if archive else ["ua-1"]
     with _lock:
         made = _compiler().compile(
             format="pdf",
             sys_inputs={"sheet": data, "date": now.strftime("%Y-%m-%d-%H-%M-%S")},
-            pdf_standards=standards,
+            pdf_standards=["a-2a", "ua-1"] if archive else ["ua-1"],
             timestamp=int(now.timestamp()),
         )
     if not isinstance(made, bytes):

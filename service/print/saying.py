@@ -1,9 +1,9 @@
 """Small phrases that every section needs: who, when, how to reach them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from service.print.dates import clock, day, span
-from service.print.model import Party, Telecom
+from service.print.model import Party, Plan, Telecom
 from service.print.sheet import Row
 from service.print.words import Words
 
@@ -29,17 +29,23 @@ def short(party: Party, words: Words, language: str) -> str:
 
 
 def full(party: Party, words: Words, language: str) -> str:
-    """The whole name: `Riku Sarastus, family counsellor, Pohjois-Savon perhekeskus`."""
+    """The whole name: `Riku Sarastus (family counsellor, Pohjois-Savon perhekeskus)`."""
     what = role(party, words, language)
     if party.kind in ("organisation", "place"):
         return party.name or what or words("an organisation")
     employer = short(party.organisation, words, language) if party.organisation else ""
-    return ", ".join(one for one in (party.name, what, employer) if one)
+    more = ", ".join(filter(None, [what, employer]))
+    return f"{party.name} ({more})" if more and party.name else party.name or more
 
 
 def everybody(parties: Iterable[Party], words: Words, language: str) -> str:
     """Short names in a row."""
     return words.both(short(one, words, language) for one in parties)
+
+
+def whom(children: Sequence[Party], plan: Plan, words: Words) -> str:
+    """Which children of several it is about; nothing where it is about them all."""
+    return words.both(one.short for one in children) if len(children) < len(plan.children) else ""
 
 
 def when(start: str, end: str, words: Words) -> str:

@@ -1,13 +1,14 @@
 """The sections of the family's sheet, in the order they are read: the child first, then what was agreed."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
 from service.print.cards import cards
 from service.print.dates import day
-from service.print.model import Activity, Member, Need, Plan, View, Way
-from service.print.saying import at, everybody, full, reach, role, rows, short, when
+from service.print.model import Activity, Answer, Member, Need, Party, Plan, View, Way
+from service.print.saying import at, everybody, full, reach, role, rows, short, when, whom
 from service.print.sharing import recipients
 from service.print.sheet import Block, Heading, Item, Items, Paragraph, Quote, Row, Rows, Section, Table
 from service.print.words import Words
@@ -74,7 +75,7 @@ def _need_rows(need: Need, plan: Plan, words: Words) -> tuple[Row, ...]:
     status = "" if need.status in _PLAIN_GOAL else _goal_status(need.status, words)
     return rows(
         Row(words("Raised by"), short(need.by, words, plan.language)) if need.by else None,
-        Row(words("Concerns"), everybody(need.children, words, plan.language)) if len(plan.children) > 1 else None,
+        Row(words("Concerns"), whom(need.children, plan, words)),
         Row(words("When"), when(need.start, need.target, words)),
         Row(words("Progress"), _achievement(need.achievement, words)),
         Row(words("Status"), status),
@@ -141,8 +142,7 @@ def _measure(one: Activity, plan: Plan, words: Words) -> Item:
 
 def _common(one: Activity, plan: Plan, words: Words) -> Iterator[Row | None]:
     yield Row(words("When"), when(one.start, one.end, words) or one.when_text)
-    if len(plan.children) > 1:
-        yield Row(words("Concerns"), everybody(one.children, words, plan.language))
+    yield Row(words("Concerns"), whom(one.children, plan, words))
     yield Row(words("More"), one.task, own=True) if one.kind == "measure" else None
     yield Row(words("Helps with"), _numbers(one, plan, words))
     yield _status(one, words)
@@ -221,13 +221,14 @@ def assessment(plan: Plan, words: Words, _now: Now) -> Section | None:
         by = words("answers by %(name)s", name=short(form.by, words, plan.language)) if form.by else ""
         if any([*said, by]):
             blocks.append(Paragraph(", ".join(filter(None, [*said, by]))))
-        found = tuple(Item(one.text, _answer(one.values, words)) for one in form.answers)
+        found = tuple(Item(_answered(one, words)) for one in form.answers)
         blocks += [Items(found)] if found else []
     return _section("assessment", words("What we assessed together"), blocks)
 
 
-def _answer(values: Iterable[object], words: Words) -> tuple[Row, ...]:
-    return tuple(Row(words("Answer"), one, own=True) for value in values if (one := _value(value, words)))
+def _answered(one: Answer, words: Words) -> str:
+    said = "; ".join(filter(None, (_value(value, words) for value in one.values)))
+    return ": ".join(filter(None, [one.text, said]))
 
 
 def _value(value: object, words: Words) -> str:
@@ -248,23 +249,31 @@ def team(plan: Plan, words: Words, _now: Now) -> Section | None:
         blocks.append(Rows(rows(
             Row(words("We met"), at(plan.meeting.start, words)),
             Row(words("Place"), place),
-            Row(words("Present"), everybody(plan.meeting.who, words, plan.language)),
+            Row(words("Present"), _names(plan.meeting.who, plan, words)),
         )))  # fmt: skip
     if plan.contributors:
-        made = words.both(full(one, words, plan.language) for one in plan.contributors)
-        blocks.append(Rows((Row(words("The plan was made by"), made),)))
-    if plan.team:
-        head = (words("Name"), words("Role"), words("Task"))
+        blocks.append(Rows((Row(words("The plan was made by"), _names(plan.contributors, plan, words)),)))
+    grown = [one for one in plan.team if one.party.kind != "child"]
+    if grown:
+        head = (words("Name"), words("Role"), words("Works at"))
         blocks.append(Heading(plan.team_name or words("The team")))
-        blocks.append(Table(head, tuple(_member_row(one, plan, words) for one in plan.team)))
+        blocks.append(Table(head, tuple(_member_row(one, plan, words) for one in grown)))
     return _section("team", words("The meeting and the team"), blocks)
 
 
+def _names(parties: Iterable[Party], plan: Plan, words: Words) -> str:
+    """Whole names; roles as well where no table of the team tells them."""
+    if plan.team:
+        return words.both(one.name for one in parties)
+    return words.both(full(replace(one, organisation=None), words, plan.language) for one in parties)
+
+
 def _member_row(member: Member, plan: Plan, words: Words) -> tuple[str, ...]:
-    names = dict.fromkeys([role(member.party, words, plan.language), *(words.small(one) for one in member.roles)])
+    roles = dict.fromkeys([role(member.party, words, plan.language), *(words.small(one) for one in member.roles)])
+    said = ", ".join(filter(None, roles))
     employer = member.party.organisation
-    name = f"{member.party.name}, {short(employer, words, plan.language)}" if employer else member.party.name
-    return name, ", ".join(filter(None, names)), member.task
+    works_at = short(employer, words, plan.language) if employer else ""
+    return member.party.name, ": ".join(filter(None, [said, member.task])), works_at
 
 
 def notes(plan: Plan, words: Words, _now: Now) -> Section | None:

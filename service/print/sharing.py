@@ -4,23 +4,29 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from service.print.model import Plan, Recipient
-from service.print.saying import at, everybody, full, role, rows, short, when
+from service.print.saying import at, everybody, role, rows, short, when, whom
 from service.print.sheet import Block, Heading, Item, Items, Paragraph, Row, Section
 from service.print.words import Words
+
+CLOSED = frozenset({"refused", "revoked", "other"})
 
 
 def recipients(plan: Plan, words: Words, _now: datetime | None) -> Section:
     """Always there: also that nobody else has the plan is worth knowing."""
-    blocks: list[Block] = [Paragraph(one) for one in _at_hand(plan, words)]
+    at_hand = " ".join(_at_hand(plan, words))
+    blocks: list[Block] = [Paragraph(at_hand)] if at_hand else []
     given = [one for one in plan.recipients if one.direction != "from"]
-    telling = [one for one in plan.recipients if one.direction == "from"]
-    if given:
-        blocks.append(Items(tuple(_item(one, plan, words) for one in given)))
-    else:
-        blocks.append(Paragraph(words("No permission to give this plan to others has been recorded.")))
-    if telling:
-        blocks.append(Heading(words("Who may tell us about your matters")))
-        blocks.append(Items(tuple(_item(one, plan, words) for one in telling)))
+    closed = [one for one in given if one.status in CLOSED]
+    lists = (
+        ("", [one for one in given if one.status not in CLOSED]),
+        (words("Who is not given the plan, or not any more"), closed),
+        (words("Who may tell us about your matters"), [one for one in plan.recipients if one.direction == "from"]),
+    )
+    if not lists[0][1]:
+        blocks.append(Paragraph(words("There is no permission in force to give this plan to others.")))
+    for title, every in lists:
+        blocks += [Heading(title)] if every and title else []
+        blocks += [Items(tuple(_item(one, plan, words) for one in every))] if every else []
     blocks += _withdrawing(plan.recipients, words)
     return Section("recipients", words("Who has this plan, and why"), tuple(blocks))
 
@@ -32,7 +38,7 @@ def _at_hand(plan: Plan, words: Words) -> Iterator[str]:
         names = words.both(one.name or short(one, words, plan.language) for one in plan.responsible)
         yield words("The responsible worker has it: %(name)s.", name=names)
     printed = [
-        f"{full(one.to, words, plan.language)} ({at(one.printed, words)})" if one.printed else one.to.name
+        ", ".join(filter(None, [short(one.to, words, plan.language), at(one.printed, words) if one.printed else ""]))
         for one in plan.papers
     ]
     if printed:
@@ -42,15 +48,15 @@ def _at_hand(plan: Plan, words: Words) -> Iterator[str]:
 def _item(one: Recipient, plan: Plan, words: Words) -> Item:
     parts = words.both(words.small(coding) for coding in one.parts)
     label = words("May tell") if one.direction == "from" else words("What")
-    closed = one.status in ("refused", "revoked")
+    closed = one.status in CLOSED
     what = role(one.party, words, plan.language) if one.party.kind == "organisation" and one.party.name else ""
     name = short(one.party, words, plan.language) or words("an organisation")
-    return Item(f"{name} ({what})" if what else name, rows(
+    return Item(f"{name}, {what}" if what else name, rows(
         None if closed else Row(label, parts),
-        Row(words("Concerns"), everybody(one.children, words, plan.language)) if len(plan.children) > 1 else None,
+        Row(words("Concerns"), whom(one.children, plan, words)),
         Row(words("Why"), _why(one, plan, words)),
         Row(words("Purpose"), one.purpose, own=True),
-        Row(words("Agreed"), one.text, own=True),
+        Row(words("In words"), one.text, own=True),
     ), own=False, strong=True)  # fmt: skip
 
 
@@ -66,6 +72,8 @@ def _why(one: Recipient, plan: Plan, words: Words) -> str:
     if one.status == "revoked":
         said = words("Withdrawn %(date)s.", date=at(one.revoked, words)) if one.revoked else words("Withdrawn.")
         return _sentences([f"{given}.", _by(by, words), said, words("Nothing more is given.")])
+    if one.status == "other":
+        return _sentences([f"{given}.", words("The permission is not in force.")])
     method = f" ({words.small(one.method)})" if one.method else ""
     valid = when(one.start, one.end, words)
     said = words("In force %(period)s.", period=valid) if valid else ""

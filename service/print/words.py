@@ -64,7 +64,7 @@ def catalogue(language: str) -> Mapping[str, str]:
     if language == "en":
         return {}
     with file.open("rb") as stream:
-        return {one.id: one.string for one in read_po(stream, locale=language) if isinstance(one.id, str) and one.id}
+        return {str(one.id): str(one.string) for one in read_po(stream, locale=language) if one.id}
 
 
 @functools.cache
