@@ -5,9 +5,9 @@ https://hl7.org/fhir/R4/extensibility.html, https://hl7.org/fhir/R4/defining-ext
 
 from typing import TYPE_CHECKING, Any
 
-from service.validation.discriminators import extension_url
+from service.validation.compiler import Compiler
+from service.validation.locate import extension_url
 from service.validation.places import Place, element_ids, place_of
-from service.validation.profiles import Compiler
 from service.validation.references import TYPE_ROOT, is_absolute
 from service.validation.run import At, ItemCheck, Json, Run
 

@@ -121,7 +121,7 @@ def expression(path: list[str | int], top: Any, model: Model) -> str:
 
 
 def issues(run: Run, model: Model) -> list[Issue]:
-    """What was found, in words, each once, in the order of the document."""
+    """What was found, in words, each once, in the order in which it was found."""
     seen: set[tuple[object, ...]] = set()
     result = []
     for one in run.found:

@@ -11,7 +11,7 @@ from service.validation.run import At, ItemCheck, Json, Run
 from service.validation.tree import Branch
 
 if TYPE_CHECKING:
-    from service.validation.profiles import Compiler
+    from service.validation.compiler import Compiler
 
 
 class Slice:
