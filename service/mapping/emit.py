@@ -9,8 +9,11 @@ from service.mapping.model import Call, Group, Input, Param, Place, Rule
 from service.mapping.paths import Paths, literal
 from service.mapping.scope import Build, Scope, Signature, Value, Var, Writer
 
-# Nested loops beyond this go into a function of their own: Python allows twenty blocks within one another.
-_DEEP = 5
+# Python allows twenty loops within one another: rules further inside go into a function of their own, and a rule that
+# alone runs over more elements than this is refused.
+_LOOPS = 8
+_STEPS = 10
+_INDENT = 40
 
 
 class GroupWriter(TargetWriter):
@@ -81,6 +84,10 @@ class GroupWriter(TargetWriter):
     def rule(self, rule: Rule, scope: Scope, depth: int) -> None:
         out, start = self.out, self.out.indent
         self.out.at = rule.at
+        steps = sum(max(1, len(one.path)) for one in rule.sources)
+        if steps > _STEPS:
+            self.build.findings.add("fml.too-many-steps", rule.at, count=steps, most=_STEPS)
+            return
         cleanup: list[str] = []
         inner = dict(scope)
         bound: list[Var] = []
@@ -107,7 +114,7 @@ class GroupWriter(TargetWriter):
     def _nested(self, rule: Rule, scope: Scope, depth: int) -> None:
         if not rule.rules:
             return
-        if (depth + 1) % _DEEP:
+        if self.out.loops < _LOOPS and self.out.indent < _INDENT:
             for one in rule.rules:
                 self.rule(one, scope, depth + 1)
             return

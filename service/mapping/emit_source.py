@@ -69,7 +69,7 @@ class SourceWriter:
             loop = self.loop(base, source.path[-1], source.at, wanted)
             listed = source.list_mode or source.min is not None or source.max or source.default
             if listed:
-                var = self._listed(loop, source, scope)
+                var = self._listed(loop, source, scope, base.pointer)
                 self._bind(source, var, scope)
                 return var
             var = self._open(loop)
@@ -211,7 +211,7 @@ class SourceWriter:
 
     # -- list modes, cardinality, default
 
-    def _listed(self, loop: Loop, source: Source, scope: Scope) -> Var:
+    def _listed(self, loop: Loop, source: Source, scope: Scope, around: str | None) -> Var:
         """All values first, then what was asked of them, then the loop."""
         out, var = self.out, loop.var
         names = list(dict.fromkeys(var.names))
@@ -230,10 +230,11 @@ class SourceWriter:
         out.line(f"{items}.append({row})")
         out.indent = start
         where = self.where(source.at)
+        place = f"point({around}, {source.path[-1]!r})" if self.build.traced else "None"
         if source.min is not None or source.max is not None:
             most = "None" if source.max in (None, "*") else str(int(source.max))
             name = ".".join((source.context, *source.path))
-            out.line(f"cardinality(_r, {where}, {items}, {source.min or 0}, {most}, {name!r})")
+            out.line(f"cardinality(_r, {where}, {place}, {items}, {source.min or 0}, {most}, {name!r})")
         var = replace(var, pointer=pointer)
         inner = dict(scope)
         self._bind(source, var, inner)
@@ -248,7 +249,7 @@ class SourceWriter:
             self._checks(source, var, inner)
             out.indent = start
         if source.list_mode == "only_one":
-            out.line(f"only_one(_r, {where}, {items}, {'.'.join((source.context, *source.path))!r})")
+            out.line(f"only_one(_r, {where}, {place}, {items}, {'.'.join((source.context, *source.path))!r})")
         elif source.list_mode:
             out.line(f"{items} = {items}{_SLICES[source.list_mode]}")
         out.open(f"for {row} in {items}:")

@@ -59,34 +59,38 @@ class TargetWriter(SourceWriter):
         self.bound, self.current, self.touched = bound, rule, []
         if target.context is None:
             self._loose(target, scope, bound)
-            return
-        dest = self._destination(target, scope)
-        if dest is None:
-            return
+        else:
+            dest = self._destination(target, scope)
+            if dest is not None and not target.path:
+                self._whole(dest, target, scope, bound)
+            elif dest is not None:
+                var = self._filled(dest, rule, target, scope, bound, cleanup)
+                if target.variable and var is not None:
+                    scope[target.variable] = replace(var, name=target.variable)
+        if target.variable and target.variable not in scope:
+            # Something was wrong and has been said: the rules that use the variable shall not be blamed as well.
+            scope[target.variable] = Var(target.variable, "target", "None")
+
+    def _filled(
+        self, dest: Var, rule: Rule, target: Target, scope: Scope, bound: list[Var], cleanup: list[str]
+    ) -> Var | None:
         for step in target.path[:-1]:
             made = self._create(dest, step, target, None, False, cleanup, bound, rule)
             if made is None:
-                return
+                return None
             dest = made
-        if not target.path:
-            self._whole(dest, target, scope, bound)
-            return
         name = target.path[-1]
         if target.transform in (None, "create"):
             type_ = self._created_type(target)
             if type_ == "":
-                return
-            shared = target.share is not None
-            var = self._create(dest, name, target, type_, shared, cleanup, bound, rule)
-        else:
-            value = self.transform(target, scope)
-            if value is None:
-                return
-            if target.transform == "copy" and value.type and not value.fresh:
-                self._use_copied(value, bound)
-            var = self._assign(dest, name, value, target, bound, rule)
-        if target.variable and var is not None:
-            scope[target.variable] = replace(var, name=target.variable)
+                return None
+            return self._create(dest, name, target, type_, target.share is not None, cleanup, bound, rule)
+        value = self.transform(target, scope)
+        if value is None:
+            return None
+        if target.transform == "copy" and value.type and not value.fresh:
+            self._use_copied(value, bound)
+        return self._assign(dest, name, value, target, bound, rule)
 
     def _use_copied(self, value: Value, bound: list[Var]) -> None:
         self.use_all(value.type)
@@ -468,7 +472,8 @@ class TargetWriter(SourceWriter):
                     scope[target.variable] = replace(made, name=target.variable)
         else:
             value = self.as_value(var)
-            self._check_copy(value, element, target)
+            if not self._check_copy(value, element, target):
+                return
             self.use_all(var.type)
             if self.build.traced and var.pointer:
                 self.out.line(f"whole(_r, {var.pointer})")
@@ -499,13 +504,16 @@ class TargetWriter(SourceWriter):
                 return unit, group, type_
         return None
 
-    def _check_copy(self, value: Value, element: Element | None, target: Target) -> None:
+    def _check_copy(self, value: Value, element: Element | None, target: Target) -> bool:
+        """Whether a value can be copied as it is; an issue where it cannot."""
         have, wanted = value.type, element.type if element else None
         if have is None or wanted is None or have == wanted or have in PRIMITIVES or wanted in PRIMITIVES:
-            return
+            return True
         kinds = self.model.kind(have), self.model.kind(wanted)
         if None not in kinds and not self.model.is_a(have, wanted) and wanted not in OPEN and have not in OPEN:
             self.build.findings.add("fml.no-default-group", target.at, have=shown(have), wanted=shown(wanted))
+            return False
+        return True
 
     def _simple_whole(self, rule: Rule, var: Var, dest: Var) -> None:
         found = self.unit.defaults.get((var.type or "", dest.type or ""))

@@ -200,7 +200,7 @@ class _Parser:
             return "other-map", cursor.text_value()
         if cursor.token.kind in ("double", "string"):
             return "fixed", cursor.text_value()
-        cursor.unexpected("`provided`, `fixed` with a code, or `other-map` with a url")
+        return cursor.unexpected("`provided`, `fixed` with a code, or `other-map` with a url")
 
     def group(self) -> Group:
         cursor = self.cursor

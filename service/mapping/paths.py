@@ -17,7 +17,9 @@ from service.mapping.scope import Build, Scope, Value, Var
 from service.mapping.shapes import OPEN, PRIMITIVES, STRINGS
 
 # Functions that give back some of what they are called on.
-_FILTERS = frozenset("where first last tail skip take distinct ofType as trace single exclude intersect".split())
+_FILTERS = frozenset(
+    {"where", "first", "last", "tail", "skip", "take", "distinct", "ofType", "as", "trace", "single", "exclude"}
+)
 _TEXT = STRINGS - {"date", "dateTime", "instant", "time"}
 Steps = tuple[str, ...]
 
@@ -135,8 +137,8 @@ class Paths:
 
     def _test(self, tree: AST, context: Var | None, scope: Scope) -> str | None:
         if isinstance(tree, Binary) and tree.operator in ("and", "or"):
-            left, right = self._test(tree.left, context, scope), self._test(tree.right, context, scope)
-            return f"({left} {tree.operator} {right})" if left and right else None
+            tests = [self._test(one, context, scope) for one in _chain(tree)]
+            return f"({f' {tree.operator} '.join(filter(None, tests))})" if all(tests) else None
         if isinstance(tree, Binary) and tree.operator in ("=", "!=", "in"):
             return self._comparison(tree, context, scope)
         if isinstance(tree, Call) and not tree.arguments and tree.name in ("exists", "empty", "not"):
@@ -198,7 +200,7 @@ class Paths:
         try:
             closure = Closure(tree, context, variables, self.types, form)
         except PathError as error:
-            self.build.findings.add("fml.fhirpath", self.at, reason=error.issue.text())
+            self._report(error, self.at)
             return "False" if form == "true" else "()"
         name = self.build.constant(closure.run, "E")
         focus = "None" if context is None else _argument(context)
@@ -270,6 +272,16 @@ def _argument(var: Var) -> str:
     if var.rtype or var.sibling:
         return f"({value}, {var.rtype or repr(var.type)}, {var.sibling})"
     return f"({value}, {var.type!r}, None)"
+
+
+def _chain(tree: Binary) -> list[AST]:
+    """The operands of a chain of one operator, so that a long one is not as deep."""
+    found: list[AST] = []
+    node: AST = tree
+    while isinstance(node, Binary) and node.operator == tree.operator:
+        found.append(node.right)
+        node = node.left
+    return [node, *reversed(found)]
 
 
 def _literals(tree: AST) -> list[Any] | None:

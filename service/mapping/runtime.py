@@ -420,17 +420,19 @@ def once(run: Run, name: str, evaluate: Callable[[], list[Any]]) -> list[Any]:
     return found
 
 
-def cardinality(run: Run, where: str, rows: list[Any], least: int, most: int | None, name: str) -> None:
+def cardinality(
+    run: Run, where: str, pointer: str | None, rows: list[Any], least: int, most: int | None, name: str
+) -> None:
     """Ends the run where an element has too few or too many values."""
     if len(rows) < least or (most is not None and len(rows) > most):
         limits = f"{least}..{'*' if most is None else most}"
-        run.fail("fml.cardinality", where, None, name=name, count=len(rows), limits=limits)
+        run.fail("fml.cardinality", where, pointer, name=name, count=len(rows), limits=limits)
 
 
-def only_one(run: Run, where: str, rows: list[Any], name: str) -> None:
+def only_one(run: Run, where: str, pointer: str | None, rows: list[Any], name: str) -> None:
     """Ends the run where an element has more than one value."""
     if len(rows) > 1:
-        run.fail("fml.cardinality", where, None, name=name, count=len(rows), limits="0..1")
+        run.fail("fml.cardinality", where, pointer, name=name, count=len(rows), limits="0..1")
 
 
 def note_log(run: Run, where: str, found: list[tuple[Any, str | None]]) -> None:

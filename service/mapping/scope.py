@@ -90,11 +90,20 @@ class Writer:
         self.places: list[Place | None] = [None]
         self.indent = 1
         self.at: Place | None = None
+        self._loops: list[int] = []
 
     def line(self, text: str) -> None:
         self.lines.append(" " * self.indent + text)
         self.places.append(self.at)
 
+    @property
+    def loops(self) -> int:
+        """How many loops are open where the next line goes."""
+        self._loops = [one for one in self._loops if one < self.indent]
+        return len(self._loops)
+
     def open(self, text: str) -> None:
         self.line(text)
+        if text.startswith("for "):
+            self._loops = [one for one in self._loops if one < self.indent] + [self.indent]
         self.indent += 1

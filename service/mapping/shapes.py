@@ -13,8 +13,29 @@ from service.fhir.model import choice_key, type_name
 
 _TYPE_ROOT = "http://hl7.org/fhir/StructureDefinition/"
 PRIMITIVES = frozenset(
-    "base64Binary boolean canonical code date dateTime decimal id instant integer integer64 markdown oid positiveInt "
-    "string time unsignedInt uri url uuid xhtml".split()
+    {
+        "base64Binary",
+        "boolean",
+        "canonical",
+        "code",
+        "date",
+        "dateTime",
+        "decimal",
+        "id",
+        "instant",
+        "integer",
+        "integer64",
+        "markdown",
+        "oid",
+        "positiveInt",
+        "string",
+        "time",
+        "unsignedInt",
+        "uri",
+        "url",
+        "uuid",
+        "xhtml",
+    }
 )
 STRINGS = PRIMITIVES - {"boolean", "decimal", "integer", "positiveInt", "unsignedInt"}
 # Types that say nothing about the elements of what really stands there.

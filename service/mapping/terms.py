@@ -97,12 +97,12 @@ class Cursor:
             return self.next().text
         if self.token.kind == "quoted":
             return unquote(self.next().text)
-        self.unexpected("a name")
+        return self.unexpected("a name")
 
     def text_value(self) -> str:
         if self.token.kind in ("double", "string", "quoted"):
             return unquote(self.next().text)
-        self.unexpected('a text in quotes (`"…"`)')
+        return self.unexpected('a text in quotes (`"…"`)')
 
     def name_or_string(self) -> str:
         return self.identifier() if self.token.kind == "name" else self.text_value()
@@ -162,9 +162,7 @@ def read_expression(cursor: Cursor, *, listed: bool = False) -> Expression:
             operand_due = True
         elif token.is_("->", ";", "{", "}", "<<", ">>", ":", "==", "..", "map") and token.kind == "op":
             break
-        elif token.kind == "op" and token.text in _MARKS:
-            operand_due = True
-        elif (
+        elif (token.kind == "op" and token.text in _MARKS) or (
             token.kind == "name"
             and not operand_due
             and token.text in _OPERATORS
@@ -178,9 +176,8 @@ def read_expression(cursor: Cursor, *, listed: bool = False) -> Expression:
         last = cursor.next()
     if last is None or depth:
         cursor.unexpected("a FHIRPath expression" if last is None else "`)`")
-    text = cursor.lexer.text[first.start : last.end]
-    place = cursor.place(first)
-    return Expression(_bare(text), place)
+    text, start = _bare(cursor.lexer.text[first.start : last.end])
+    return Expression(text, cursor.lexer.place(first.start + start))
 
 
 def _ends_as(cursor: Cursor, depth: int, listed: bool) -> bool:
@@ -194,23 +191,32 @@ def _is_unit(last: Token | None, token: Token) -> bool:
     return token.kind == "string" or (token.kind == "name" and _UNITS.match(token.text) is not None)
 
 
-def _bare(text: str) -> str:
-    """`text` without parentheses that stand around all of it: `(a = 1)` and `a = 1` are one expression."""
-    while text.startswith("(") and text.endswith(")") and _closes(text) == len(text) - 1:
-        text = text[1:-1].strip()
-    return text
+def _bare(text: str) -> tuple[str, int]:
+    """`text` without parentheses around all of it (`(a = 1)` and `a = 1` are one expression), and where it starts."""
+    start, end = 0, len(text)
+    closes = _pairs(text) if text.startswith("(") else {}
+    while closes.get(start) == end - 1:
+        start, end = start + 1, end - 1
+        while start < end and text[start].isspace():
+            start += 1
+        while start < end and text[end - 1].isspace():
+            end -= 1
+    return text[start:end], start
 
 
-def _closes(text: str) -> int:
-    depth = 0
-    for match in re.finditer(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`\\]|\\.)*`|[()]", text, re.DOTALL):
+_PARENTHESES = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`\\]|\\.)*`|[()]", re.DOTALL)
+
+
+def _pairs(text: str) -> dict[int, int]:
+    """Where each parenthesis of `text` is closed."""
+    found: dict[int, int] = {}
+    stack: list[int] = []
+    for match in _PARENTHESES.finditer(text):
         if match[0] == "(":
-            depth += 1
-        elif match[0] == ")":
-            depth -= 1
-            if depth == 0:
-                return match.start()
-    return -1
+            stack.append(match.start())
+        elif match[0] == ")" and stack:
+            found[stack.pop()] = match.start()
+    return found
 
 
 def read_param(cursor: Cursor, *, listed: bool = False) -> Param:
