@@ -106,8 +106,11 @@ def _flags() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for path, command in _commands():
         for param in command.params:
-            name = _NAMES.get(param.name or "", param.name or "")
-            if isinstance(param, click.Option) and name in Settings.model_fields:
+            if not isinstance(param, click.Option):
+                continue
+            flag = param.opts[0].removeprefix("--").replace("-", "_")
+            name = _NAMES.get(flag, flag)
+            if name in Settings.model_fields:
                 found.setdefault(name, []).append(f"{path.removeprefix('yhdessa ')} {param.opts[0]}")
     return found
 

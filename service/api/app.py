@@ -71,6 +71,8 @@ def _begin() -> None:
     g.request_id = asked if usable else uuid.uuid4().hex
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request=g.request_id)
+    if request.url_rule is not None and request.args.get("_pretty") not in (None, "true", "false"):
+        raise errors.refused("http.parameter-value", name="_pretty", expected="`true` or `false`")
 
 
 def _end(response: Response) -> Response:
