@@ -64,7 +64,7 @@ def _once(many: Many) -> Many:
     mark = object()
 
     def remembered(this: Any, scope: Scope) -> list[Any]:
-        found = scope.memo.get(mark)
+        found: list[Any] | None = scope.memo.get(mark)
         if found is None:
             found = scope.memo[mark] = many(this, scope)
         return found

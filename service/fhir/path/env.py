@@ -55,13 +55,13 @@ class Scope:
         focus: Any,
         index: int | None = None,
         total: list[Any] | None = None,
-        memo: dict[Any, list[Any]] | None = None,
+        memo: dict[Any, Any] | None = None,
     ) -> None:
         self.env = env
         self.focus = focus
         self.index = index
         self.total = total
-        self.memo = {} if memo is None else memo
+        self.memo: dict[Any, Any] = {} if memo is None else memo
 
     def turn(self, index: int, total: list[Any] | None) -> "Scope":
         """The scope of one turn of a loop."""

@@ -130,6 +130,9 @@ def equivalent(left: list[Any], right: list[Any]) -> bool:
         return False
     if len(left) == 1:
         return equivalent_items(left[0], right[0])
+    texts = [[_plain(value) for item in items if type(value := system(item)) is str] for items in (left, right)]
+    if len(texts[0]) == len(texts[1]) == len(left):
+        return sorted(texts[0]) == sorted(texts[1])
     if len(left) * len(right) > _MAX_PAIRS:
         raise failure("too-many", most=_MAX_PAIRS)
     rest = list(right)

@@ -4,7 +4,7 @@ http://hl7.org/fhirpath/N1/#operations
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from service.fhir.path import arithmetic, equality, nodes
 from service.fhir.path.ast import AST, Binary
@@ -239,26 +239,34 @@ def _same_form(left: Any, right: Any) -> int | None:
 
 
 def _in(item: Code, collection: Code, place: Place) -> Truth:
-    one, many = item.many, collection.many
-    fixed = None
-    if collection.constant is not None:
-        fixed = frozenset(equality.key(member) for member in collection.constant)
+    one, keys = item.many, _keys(collection)
 
     def decide(this: Any, scope: Scope) -> bool | None:
         found = one(this, scope)
         if not found:
             return None
         if len(found) > 1:
-            try:
-                nodes.single(found)
-            except PathError as error:
-                raise error.at(place) from None
-        wanted = equality.key(found[0])
-        if fixed is not None:
-            return wanted in fixed
-        return any(equality.key(member) == wanted for member in many(this, scope))
+            raise failure("singleton", place, count=len(found))
+        return equality.key(found[0]) in keys(this, scope)
 
     return decide
+
+
+def _keys(collection: Code) -> Callable[[Any, Scope], frozenset[Any]]:
+    """What is in the collection; of one that stays the same from turn to turn of a loop it is found out once."""
+    if collection.constant is not None:
+        fixed = frozenset(map(equality.key, collection.constant))
+        return lambda this, scope: fixed
+    many, mark = collection.many, object()
+
+    def keys(this: Any, scope: Scope) -> frozenset[Any]:
+        members = many(this, scope)
+        known = scope.memo.get(mark)
+        if known is None or known[0] is not members:
+            known = scope.memo[mark] = (members, frozenset(map(equality.key, members)))
+        return cast(frozenset[Any], known[1])
+
+    return keys
 
 
 def _fold(node: Binary, parts: list[Code], site: Site) -> Code:

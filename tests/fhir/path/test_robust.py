@@ -1,5 +1,6 @@
 """Whatever the text and whatever the data: an answer or a `PathError`, and soon."""
 
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -157,3 +158,19 @@ def test_growth_without_end_is_stopped(expression: str) -> None:
 def test_numbers_of_any_size_are_cheap(number: str, operation: str) -> None:
     value = int(number) if number.isdigit() and len(number) < 4000 else Decimal(number)
     attempt(f"n {operation}" if operation[0] != "." else f"n{operation}", {"n": value}, typed=False, strict=True)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "a.where($this in %resource.a).count()",
+        "a.where(%resource.a contains $this).count()",
+        "a.intersect(a).distinct().count()",
+        "iif(a ~ a.select($this), a.count(), 0)",
+    ],
+)
+def test_long_collections_take_linear_time(expression: str) -> None:
+    document = {"a": [f"text {number}" for number in range(5000)]}
+    start = time.perf_counter()
+    assert evaluate(expression, document) == [("integer", 5000)]
+    assert time.perf_counter() - start < 2  # a quadratic way takes ten
