@@ -60,7 +60,7 @@ class Refused(Exception):
         super().__init__(", ".join(found.key for found in self.issues))
 
 
-def refused(key: str, **params: object) -> Refused:
+def refused(key: str, **params: Any) -> Refused:
     """The exception for one issue of the kind `key`."""
     return Refused([issue(key, **params)])
 

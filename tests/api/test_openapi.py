@@ -20,6 +20,7 @@ def _quick() -> dict[str, Any]:
     own tests do it."""
     found = copy.deepcopy(description())
     content = found["paths"]["/documents"]["post"]["requestBody"]["content"]
+    del content["application/x-ndjson"]  # schemathesis cannot write it.
     kinds = {"enum": ["meeting", "care-team", "shared-plan", "case", "nothing"]}
     content["application/json"]["schema"] = {"type": "object", "required": ["kind"], "properties": {"kind": kinds}}
     used = ("Resource", "Bundle", "Parameters", "OperationOutcome", "Readiness", "Summary")
