@@ -21,14 +21,13 @@ from service.mapping.runtime import MapFailure, Run
 from service.mapping.shapes import Layers, TargetModel
 from service.mapping.trace import Trace, traced
 
-_NAMESPACE = "7b1e0f2c-5f7e-5a43-8a53-2d0e6f5b9c11"
+_NAMESPACE = uuids.UUID("7b1e0f2c-5f7e-5a43-8a53-2d0e6f5b9c11")
 
 
 def counted_uuids(seed: str = "") -> Callable[[], str]:
     """A factory of UUIDs (version 5) that gives the same sequence for the same seed every time."""
     numbers = iter(range(1 << 62))
-    space = uuids.UUID(_NAMESPACE)
-    return lambda: str(uuids.uuid5(space, f"{seed}#{next(numbers)}"))
+    return lambda: str(uuids.uuid5(_NAMESPACE, f"{seed}#{next(numbers)}"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,7 +197,9 @@ class SourceWriter:
                 i = self.build.name("i")
                 head = f"for {i}, {v} in enumerate(many({base.py}.get({key!r}))):"
                 return Loop((), head, condition, var, f"{base.pointer}, {key!r}, {i}")
-            return Loop((), f"for {v} in many({base.py}.get({key!r})):", condition, var)
+            line = f"{v} = {base.py}.get({key!r})"
+            head = f"for {v} in {v} if type({v}) is list and None not in {v} else many({v}):"
+            return Loop((line,), head, condition, var)
         line = f"{v} = {base.py}.get({key!r})"
         return Loop((line,), f"if {v} is not None:", condition, var, f"{base.pointer}, {key!r}")
 

@@ -194,7 +194,8 @@ class TargetWriter(SourceWriter):
             self._shared(py, parent, key, name, target, type_, element, cleanup, bound)
             return Var(name, "target", py, type_)
         if element is not None and not element.many and self._empty(type_) == "{}":
-            self.out.line(f"{py} = room({parent}, {key!r})")
+            self.out.line(f"{py} = {parent}.get({key!r})")
+            self.out.line(f"if type({py}) is not dict: {py} = {parent}[{key!r}] = {{}}")
         else:
             self.out.line(f"{py} = {self._empty(type_)}")
             self._attach(parent, key, py, element, mode, rule, target.at, type_)
@@ -564,6 +565,8 @@ class TargetWriter(SourceWriter):
             return self._cast(target, given)
         if name == "append" and all(_is_text(one) for one in given):
             return Value("(" + " + ".join(one.py for one in given) + " or None)", type_)
+        if name in ("c", "cc") and len(given) > 1 and all(_is_text(one) for one in given):
+            return Value(_coding(name, given), type_)
         arguments = "".join(f", {self._argument_py(one, target)}" for one in given)
         where = self.where(target.at)
         if name in _DATES or name in _UNIX:
@@ -642,6 +645,9 @@ class TargetWriter(SourceWriter):
         py = self._argument_py(value, target)
         arguments = f"_r, {self.where(target.at)}, {self._pointer_of(self.bound)}, {py}, {name}, {output!r}"
         type_ = _OUTPUTS[output]
+        if output == "code" and _is_text(value):
+            codes = self.build.constant({code: one.code for code, one in table.codes.items()})
+            return Value(f"({codes}.get({py}) or translate({arguments}))", type_)
         return Value(f"translate({arguments})", type_)
 
     # -- traces
@@ -695,6 +701,18 @@ _EXAMPLES: dict[str, object] = {
 def _is_text(value: Value) -> bool:
     """Whether a value is certainly a text, so that it can be joined as it is."""
     return value.form == "one" and value.sure and value.type in STRINGS and value.rtype is None
+
+
+def _coding(name: str, given: list[Value]) -> str:
+    """A Coding or CodeableConcept of certain texts, none of which may be empty."""
+    keys = ("system", "code", "display")
+    made = "{" + ", ".join(f"{key!r}: {one.py}" for key, one in zip(keys, given, strict=False)) + "}"
+    made = made if name == "c" else f"{{'coding': [{made}]}}"
+    there = [one.py for one in given if one.literal is None]
+    function = "coding" if name == "c" else "concept"
+    if any(one.literal == "" for one in given) or not there:
+        return f"{function}(_r, '', None, {', '.join(one.py for one in given)})"
+    return f"({made} if {' and '.join(there)} else {function}(_r, '', None, {', '.join(one.py for one in given)}))"
 
 
 def _class(type_: str) -> str:
