@@ -111,7 +111,6 @@ def _output(matches: tuple[Match, ...], output: str) -> Any:
     return {"coding": [{**one.coding} for one in matches]}
 
 
-
 def note(
     run: Run, parent: dict[str, Any], key: str | None, value: Any, rule: tuple[str, str, str], pointers: tuple[Any, ...]
 ) -> None:
