@@ -14,6 +14,7 @@ COMMANDS = {
     "transform": "Run any FHIR Mapping Language map on any JSON.",
     "fhirpath": "Evaluate a FHIRPath expression on a resource.",
     "mappings": "List, show, test, compare and start mapping variants.",
+    "print": "Print a shared plan for the family, as PDF or HTML.",
     "packages": "List, show and add FHIR packages.",
     "serve": "Serve the HTTP face.",
     "config": "Show the settings in force.",

@@ -101,7 +101,7 @@ def _pointer(found: dict[str, Any]) -> str:
 
 def _explained(examples: list[Path]) -> None:
     plan = next((file for file in examples if "shared-plan" in file.name), examples[0])
-    element = "CarePlan.activity[0]"
+    element = "CarePlan.activity[0].detail.description"
     done = subprocess.run(  # noqa: S603
         [*COMMAND, "explain", str(plan), "--element", element], capture_output=True, text=True, check=False
     )

@@ -22,7 +22,14 @@ Checked = tuple[Text, list[Issue]]
 @FILES
 @click.option("--profile", "profiles", multiple=True, metavar="URL", help="Profile to check against; may be repeated.")
 @PACKAGES
-@click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "sarif"]),
+    default="text",
+    show_default=True,
+    help="For people, for programs, or for code hosts and editors.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as `--format json`.")
 @LANGUAGE
 def command(

@@ -1,0 +1,82 @@
+"""`yhdessa print`: the family's plan on paper, from FHIR or from a source document."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from service.cli.engine import converter, settings
+from service.cli.failures import CouldNotRun
+from service.cli.inputs import Text, read
+from service.cli.output import LANGUAGE, report
+from service.clock import now
+from service.fhir.json import parse
+from service.issues import issue
+
+
+@click.command()
+@click.argument("file")
+@click.option("--plan", metavar="ID", help="Which CarePlan, where FILE holds several: its id or identifier.")
+@click.option("--language", type=click.Choice(["fi", "sv", "en"]), help="Language of the paper.  [default: the plan's]")
+@click.option("--format", "form", type=click.Choice(["pdf", "html"]), default="pdf", show_default=True)
+@click.option("--archive", is_flag=True, help="Make the PDF a PDF/A-2a too, for the archive.")
+@click.option("--child", is_flag=True, help="The child's own sheet: few things in large type.")
+@click.option("--copy-of", metavar="TEXT", help="This paper is a copy: say of what.")
+@click.option("-o", "--output", metavar="FILE", default="-", help="Where to write.  [default: standard output]")
+@LANGUAGE
+def command(
+    file: str,
+    plan: str | None,
+    language: str | None,
+    form: str,
+    archive: bool,
+    child: bool,
+    copy_of: str | None,
+    output: str,
+    lang: str | None,
+) -> None:
+    """Print a shared plan for the family, as a tagged PDF or as HTML.
+
+    FILE is a CarePlan, a Bundle that holds one with what it refers to, or a source document; `-` is standard input.
+    What the paper lacks is told on standard error. Exit code 1: the document has errors.
+    """
+    from service.print import missing, printed
+
+    if output == "-" and form == "pdf" and sys.stdout.isatty():
+        raise click.UsageError("A PDF is no text for a terminal: give -o FILE.")
+    chosen = settings(language=lang)
+    text = _only(file)
+    resources = _resources(text, chosen)
+    moment = now()
+    report(text.name, missing(resources, plan, now=moment), as_json=False, language=chosen.language)
+    paper = printed(
+        resources, plan, language=language, format=form, archive=archive, child=child, copy_of=copy_of, now=moment
+    )
+    if output == "-":
+        click.get_binary_stream("stdout").write(paper)
+        return
+    try:
+        Path(output).write_bytes(paper)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise CouldNotRun(issue("cli.cannot-write", file=output, reason=reason)) from None
+
+
+def _only(file: str) -> Text:
+    texts = list(read([file]))
+    if len(texts) != 1:
+        raise click.BadParameter(f"{file!r} holds {len(texts)} documents; give one.", param_hint="FILE")
+    return texts[0]
+
+
+def _resources(text: Text, chosen: Any) -> Any:
+    """What FILE holds, as FHIR; a source document is converted first."""
+    given = parse(text.data)
+    if not isinstance(given, dict) or "resourceType" in given:
+        return given
+    made = converter(chosen).convert_text(text.data)
+    report(text.name, text.at(made.issues), as_json=False, language=chosen.language)
+    if made.bundle is None:
+        raise SystemExit(1)
+    return made.bundle
