@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from service.fhir import json
 from service.intake.keyed import normalised
 from service.issues import Issue
 from service.mapping.bundle import assembled
 from service.pipeline import Converted, Converter, default
+from tests.intake.documents import documents
 from tests.shared import ROOT
 
 KEY = b"yhdessa-test-key-for-synthetic-data-only"
@@ -121,13 +124,13 @@ def test_document_to_fhir_to_document_keeps_everything(converter: Converter, fil
     assert in_order(restored.document) == in_order(normalised(document(file)))
 
 
-def in_order(given: dict[str, Any] | None) -> dict[str, Any]:
+def in_order(document: dict[str, Any] | None) -> dict[str, Any]:
     """The order of a plan's recipients says nothing: those by law and those by permission lie in different places."""
-    assert given is not None
-    for plan in [given.get("plan", {}), *given.get("plans", ())]:
+    assert document is not None
+    for plan in [document.get("plan", {}), *document.get("plans", ())]:
         if "recipients" in plan:
             plan["recipients"] = sorted(plan["recipients"], key=lambda one: str(one["id"]))
-    return given
+    return document
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
@@ -142,26 +145,26 @@ def test_a_hetu_stands_only_where_the_official_identifier_is(converter: Converte
 
 
 def test_ids_depend_on_the_key_and_the_register(converter: Converter) -> None:
-    given = document(ROOT / "schemas/source/examples/aika-shared-plan-measures-abc.json")
-    ids = {one["id"] for one in resources(converter.convert(given).bundle or {})}
+    base = document(ROOT / "schemas/source/examples/aika-shared-plan-measures-abc.json")
+    ids = {one["id"] for one in resources(converter.convert(base).bundle or {})}
     key = b"another-key-of-at-least-32-characters"
     other_key = Converter(key, converter.catalogue, converter.definitions, converter.schemas)
-    assert not ids & {one["id"] for one in resources(other_key.convert(given).bundle or {})}
-    given["source"]["organisation"] = "2.999.13.10.99"
-    assert not ids & {one["id"] for one in resources(converter.convert(given).bundle or {})}
+    assert not ids & {one["id"] for one in resources(other_key.convert(base).bundle or {})}
+    base["source"]["organisation"] = "2.999.13.10.99"
+    assert not ids & {one["id"] for one in resources(converter.convert(base).bundle or {})}
 
 
 def test_trace_names_a_rule_for_every_element_and_nothing_of_the_document_is_unused(converter: Converter) -> None:
     for file in EXAMPLES:
         for style in STYLES:
-            given = document(file)
-            converted = converter.convert(given, activity_style=style, trace=True)
+            source = document(file)
+            converted = converter.convert(source, activity_style=style, trace=True)
             assert converted.trace is not None and converted.bundle is not None
             for pointer in leaves({"entry": converted.bundle["entry"]}):
                 steps = converted.trace.explain(pointer)
                 assert steps, pointer
                 assert all(re.fullmatch(r".+\.map:\d+:\d+", step.where) for step in steps), pointer
-            assert converted.trace.unused(given) == [], file.name
+            assert converted.trace.unused(source) == [], file.name
 
 
 def leaves(value: Any, pointer: str = "") -> Iterator[str]:
@@ -204,3 +207,11 @@ def test_issues_of_text_have_lines(converter: Converter) -> None:
 def test_a_bundle_that_is_none_of_ours_cannot_become_a_document(converter: Converter) -> None:
     restored = converter.restore({"resourceType": "Bundle", "type": "collection", "entry": []})
     assert [one.key for one in restored.issues] == ["mapping.not-a-bundle"]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(made_up=documents(), style=st.sampled_from(STYLES))
+def test_made_up_documents_come_back_whole(converter: Converter, made_up: dict[str, Any], style: str) -> None:
+    converted = converter.convert(made_up, activity_style=style)
+    assert converted.bundle is not None, [(one.pointer, one.expression, one.text()) for one in converted.issues]
+    assert in_order(converter.restore(converted.bundle).document) == in_order(normalised(made_up))

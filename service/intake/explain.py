@@ -131,7 +131,8 @@ def _type(error: Any, pointer: str, shape: Shape | None) -> Iterator[Issue]:
 
 
 def _enum(error: Any, pointer: str, shape: Shape | None) -> Iterator[Issue]:
-    allowed = shape.enum if shape else ()
+    # The error knows what this place allows; the shape may be shared with places that allow more.
+    allowed = [str(code) for code in error.kind.options]
     near = suggestion(str(error.instance), {code.casefold(): code for code in allowed})
     if near:
         yield issue("intake.code-near", pointer=pointer, near=near, allowed=", ".join(allowed))
@@ -166,6 +167,11 @@ def _too_many(error: Any, pointer: str, shape: Shape | None) -> Iterator[Issue]:
         yield issue("intake.three-responsible", pointer=pointer, count=len(error.instance))
     else:
         yield issue("intake.too-many", pointer=pointer, count=len(error.instance), most=error.kind.limit)
+
+
+def _uncalled(error: Any, pointer: str, shape: Shape | None) -> Iterator[Issue]:
+    key = "permission-uncalled" if pointer.endswith("/permission") else "cancellation-uncalled"
+    yield issue(f"intake.{key}", pointer=pointer)
 
 
 def _range(error: Any, pointer: str, shape: Shape | None) -> Iterator[Issue]:
@@ -206,7 +212,7 @@ _EXPLAIN: Mapping[str, Explain] = {
     "maximum": _range,
     "anyOf": _either,
     "not": _plain("two-identities"),
-    "falseSchema": _plain("cancellation-uncalled"),
+    "falseSchema": _uncalled,
 }
 
 

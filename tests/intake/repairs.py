@@ -48,6 +48,9 @@ def person(maker: "Maker", one: dict[str, Any]) -> None:
 def organisation(maker: "Maker", one: dict[str, Any]) -> None:
     if "oid" in one:
         one["oid"] = f"2.999.77.{maker.serial()}"
+    for telecom in one.get("telecom", ()):
+        if telecom.get("use") == "home":
+            telecom["use"] = "work"
 
 
 def professional(maker: "Maker", one: dict[str, Any]) -> None:
@@ -64,6 +67,8 @@ def answer(maker: "Maker", one: dict[str, Any]) -> None:
 def feedback(maker: "Maker", one: dict[str, Any]) -> None:
     if "items" not in one and "text" not in one:
         one["text"] = maker.text()
+    if "items" in one:
+        one.setdefault("questionnaire", "https://kysely.example/fhir/Questionnaire/palaute")
 
 
 def measure(maker: "Maker", one: dict[str, Any]) -> None:
@@ -83,6 +88,7 @@ def permission(maker: "Maker", one: dict[str, Any]) -> None:
 def recipient(maker: "Maker", one: dict[str, Any]) -> None:
     if one["basis"] == "statutory":
         one.setdefault("provision", "540/2018 41 §")
+        one.pop("permission", None)
     elif "permission" not in one:
         one["permission"] = {
             "status": "active",
