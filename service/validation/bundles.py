@@ -83,7 +83,7 @@ def _check_search(bundle: Json, at: At, run: Run, rules: "Rules") -> None:
         name = resource.get("resourceType")
         if mode in ("match", "include") and "id" not in resource:
             run.add("validation.search-no-id", (place, "resource"))
-        if mode == "match" and wanted and name not in wanted:
+        if mode == "match" and wanted and str(name) not in wanted:
             run.add("validation.search-type", (place, "resource"), type=name, wanted=", ".join(sorted(wanted)))
         elif mode == "outcome" and name != "OperationOutcome":
             run.add("validation.search-outcome", (place, "resource"), type=name)

@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 class Compiler:
     """Turns the tree of one profile into checks."""
 
-    def __init__(self, rules: "Rules", root: Branch) -> None:
+    def __init__(self, rules: "Rules") -> None:
         self.rules = rules
-        self.root = root
-        self._references: dict[str, ItemCheck] = {}
 
     def item(self, branch: Branch, base: Json, type_name: str, within: bool = False) -> ItemCheck | None:
         """The check of one instance against `branch`; `base` is the element's own definition in the type above it.
@@ -114,29 +112,15 @@ class Compiler:
         return child_check(element["path"], name, extract, least, limit, allowed, each, slicer)
 
     def instance(self, branch: Branch, base: Json, type_name: str) -> ItemCheck | None:
-        """The check of one instance, where `type_name` is its type; a contentReference leads back into this profile."""
-        reference = branch.element.get("contentReference", "")
-        if reference.startswith("#") and not branch.children:
-            return self._again(reference[1:])
+        """The check of one instance, where `type_name` is its type.
+
+        A contentReference means the base definition, as the official validator has it: what a profile asks of an item
+        it does not ask of the items within.
+        """
         if type_name != "Resource":
             return self.item(branch, base, type_name)
         given = own_types(branch.element)
         return self.item(branch, base, given[0] if len(given) == 1 else type_name, within=True)
-
-    def _again(self, path: str) -> ItemCheck | None:
-        if path not in self._references:
-            target = _find(self.root, path)
-            base = self.rules.types.element(path) or {}
-
-            def again(value: Any, sibling: Any, at: At, run: Run) -> None:
-                if not made:
-                    made.append(self.item(target, base, path) if target else None)
-                if made[0] is not None:
-                    made[0](value, sibling, at, run)
-
-            made: list[ItemCheck | None] = []
-            self._references[path] = again
-        return self._references[path]
 
     def base_of(self, name: str, parent_type: str) -> tuple[Json, dict[str, str], Extract] | None:
         """The base definition of a child, its types by JSON key, and how to get its instances from an object."""
@@ -184,13 +168,6 @@ def _of_type(name: str, check: ItemCheck) -> ItemCheck:
             check(value, sibling, at, run)
 
     return of_type
-
-
-def _find(root: Branch, path: str) -> Branch | None:
-    branch: Branch | None = root
-    for name in path.split(".")[1:]:
-        branch = branch.child(name) if branch else None
-    return branch
 
 
 def _all(checks: list[ItemCheck]) -> ItemCheck:

@@ -22,12 +22,12 @@ class Definition:
         root = structure["snapshot"]["element"][0]
         tree = rules.profiles.tree(structure["url"])
         inner = tree.child("extension") if tree else None
-        compiler = Compiler(rules, tree) if tree else None
+        compiler = Compiler(rules)
         self.url: str = structure["url"]
         self.is_modifier: bool = root.get("isModifier", False)
         self.contexts: list[Json] = structure.get("context", [])
         self.check = check
-        parts = {extension_url(one, compiler) for one in inner.slices} if inner and compiler else set()
+        parts = {extension_url(one, compiler) for one in inner.slices} if inner else set()
         self.parts: frozenset[str] | None = frozenset(one for one in parts if one) if None not in parts else None
         self.allowed: dict[Place, bool] = {}
 

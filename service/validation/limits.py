@@ -89,7 +89,8 @@ def _check_object(asked: Json, value: Json, at: At, run: Run) -> None:
         types, size = extensions(asked, ROOT + "mimeType"), extension(asked, ROOT + "maxSize")
         given = value.get("contentType")
         if types and given is not None and given not in types:
-            run.add("validation.answer-mime", (at, "contentType"), link=link, value=given, allowed=", ".join(types))
+            names = ", ".join(map(str, types))
+            run.add("validation.answer-mime", (at, "contentType"), link=link, value=given, allowed=names)
         if type(value.get("size")) is int and isinstance(size, int | Decimal) and value["size"] > size * 1_048_576:
             run.add("validation.answer-size", (at, "size"), link=link, size=value["size"], most=size)
     elif kind == "reference":
@@ -99,9 +100,9 @@ def _check_object(asked: Json, value: Json, at: At, run: Run) -> None:
         if wanted and match and match[1] not in wanted:
             run.add("validation.reference-target", at, target=match[1], allowed=", ".join(map(str, wanted)))
     elif kind == "quantity":
-        units = [one for one in extensions(asked, ROOT + "questionnaire-unitOption") if type(one) is dict]
-        mark = (value.get("system"), value.get("code"))
-        if units and mark not in {(one.get("system"), one.get("code")) for one in units}:
+        options = extensions(asked, ROOT + "questionnaire-unitOption")
+        units = [(one.get("system"), one.get("code")) for one in options if type(one) is dict]
+        if units and (value.get("system"), value.get("code")) not in units:
             run.add("validation.answer-unit", at, link=link, value=_quantity(value))
 
 

@@ -3,7 +3,6 @@
 https://hl7.org/fhir/R4/narrative.html
 """
 
-import html.entities
 import re
 from functools import lru_cache
 from typing import Any
@@ -26,8 +25,6 @@ _ATTRIBUTE_NAMES = """
 _ELEMENTS = frozenset(_ELEMENT_NAMES.split())
 _ATTRIBUTES = frozenset(_ATTRIBUTE_NAMES.split())
 _SCRIPT = re.compile(r"\s*(?:java|vb)script:", re.IGNORECASE)
-_ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*);")
-_XML_ENTITIES = frozenset(("amp", "lt", "gt", "quot", "apos"))
 
 Problem = tuple[str, str | None, dict[str, str]]
 
@@ -51,7 +48,7 @@ def problems(text: str) -> tuple[Problem, ...]:
         return (("validation.narrative-doctype", "txt-1", {}),)
     reader = _Reader()
     try:
-        reader.parser.Parse(_ENTITY.sub(_character, text), True)
+        reader.parser.Parse(text, True)
     except expat.ExpatError as error:
         return (("validation.narrative-xml", "txt-1", {"reason": expat.errors.messages[error.code]}),)
     if not reader.has_content:
@@ -60,12 +57,6 @@ def problems(text: str) -> tuple[Problem, ...]:
     for one in reader.found:
         unique.setdefault(repr(one), one)
     return tuple(unique.values())
-
-
-def _character(match: re.Match[str]) -> str:
-    """HTML's names for characters stand for what they mean; XML's own stay."""
-    name = match[1]
-    return match[0] if name in _XML_ENTITIES else html.entities.html5.get(name + ";", match[0])
 
 
 class _Reader:

@@ -60,7 +60,7 @@ def _dom_3(value: Any, run: Run) -> bool:
     if not inside:
         return True
     named = {text[1:] for text in _texts(value) if text.startswith("#")}
-    return all(one.get("id") in named or "#" in _texts(one) for one in inside)
+    return all(str(one.get("id")) in named or "#" in _texts(one) for one in inside)
 
 
 def _texts(value: Any) -> set[str]:
@@ -92,12 +92,12 @@ _RESPONSES = frozenset(("batch-response", "transaction-response", "history"))
 
 
 def _bdl_3(value: Any, run: Run) -> bool:
-    wanted = value.get("type") in _HISTORY
+    wanted = run.bundle.type in _HISTORY
     return all(("request" in entry) == wanted for _, entry, _ in entries(value))
 
 
 def _bdl_4(value: Any, run: Run) -> bool:
-    wanted = value.get("type") in _RESPONSES
+    wanted = run.bundle.type in _RESPONSES
     return all(("response" in entry) == wanted for _, entry, _ in entries(value))
 
 

@@ -83,8 +83,9 @@ class Profiles:
         name = structure["url"]
         inner = None
         if structure.get("derivation") == "constraint":
-            inner = Compiler(self._rules, tree).item(tree, self._rules.types.element(type_name) or {}, type_name)
+            inner = Compiler(self._rules).item(tree, self._rules.types.element(type_name) or {}, type_name)
         imposed = self._imposed(structure)
+        mark = "imposed by " + name
         is_resource = self._rules.definitions.types().get(type_name) == "resource"
         abstract = type_name in ("Resource", "DomainResource")
 
@@ -96,11 +97,11 @@ class Profiles:
             else:
                 if inner is not None:
                     inner(value, sibling, at, run)
-                if imposed and (id(value), name) not in run.active:  # two may impose each other
-                    run.active.add((id(value), name))
+                if imposed and (id(value), mark) not in run.active:  # two may impose each other
+                    run.active.add((id(value), mark))
                     for other in imposed:
                         other(value, sibling, at, run)
-                    run.active.discard((id(value), name))
+                    run.active.discard((id(value), mark))
             run.profile = before
 
         return check

@@ -52,13 +52,13 @@ class _Check:
         self.run = run
         self.rules = rules
         self.finished = response.get("status") in ("completed", "amended")
-        self.known = {one.get("linkId") for one in _deep(questionnaire)}
+        self.known = {str(one.get("linkId")) for one in _deep(questionnaire)}
 
     def level(self, definition: Json, node: Json, at: At) -> None:
         """The items of one level: each known, in order, once where it does not repeat, and complete."""
         asked = rows(definition, "item")
-        position = {one.get("linkId"): index for index, one in enumerate(asked)}
-        given: dict[Any, list[tuple[Json, At]]] = {}
+        position = {str(one.get("linkId")): index for index, one in enumerate(asked)}
+        given: dict[str, list[tuple[Json, At]]] = {}
         latest = -1
         items = node.get("item")
         for index, item in enumerate(items if type(items) is list else ()):
@@ -75,7 +75,7 @@ class _Check:
             latest = max(latest, position[link])
             given.setdefault(link, []).append((item, place))
         for one in asked:
-            self._item(one, given.get(one.get("linkId"), []), at)
+            self._item(one, given.get(str(one.get("linkId")), []), at)
 
     def _item(self, asked: Json, given: list[tuple[Json, At]], at: At) -> None:
         link = asked.get("linkId")

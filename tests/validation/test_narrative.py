@@ -12,7 +12,7 @@ OPEN = '<div xmlns="http://www.w3.org/1999/xhtml">'
     "inner",
     [
         "<p>A</p>",
-        "A &amp; B &lt; C &#160; &nbsp; &auml;",
+        "A &amp; B &lt; C &#160; ä",
         '<a href="https://yhdessa.example">A</a>',
         '<img src="#a" alt="A"/>',
         '<table class="grid"><tbody><tr><td colspan="2">A</td></tr></tbody></table>',
@@ -31,6 +31,7 @@ def test_what_is_allowed(inner: str) -> None:
     [
         (f"{OPEN}<p>A</div>", "narrative-xml", "txt-1"),
         (f"{OPEN}A & B</div>", "narrative-xml", "txt-1"),
+        (f"{OPEN}A&nbsp;B</div>", "narrative-xml", "txt-1"),
         ("A", "narrative-xml", "txt-1"),
         ("<div>A</div>", "narrative-namespace", "txt-1"),
         ("<p xmlns='http://www.w3.org/1999/xhtml'>A</p>", "narrative-root", "txt-1"),

@@ -141,12 +141,13 @@ def test_a_profile_of_another_type() -> None:
     assert kinds(judge(PATIENT, mine)) == ["profile-type"]
 
 
-def test_a_profile_reaches_through_repeated_nesting() -> None:
+def test_a_profile_stops_at_repeated_nesting() -> None:
     form = {"resourceType": "Questionnaire", "text": TEXT, "status": "draft", "name": "Form"}
     mine = profile("mine", "Questionnaire", {"id": "Questionnaire.item.text", "min": 1})
     inner = {"linkId": "2", "type": "string"}
-    found = judge({**form, "item": [{"linkId": "1", "type": "group", "text": "A", "item": [inner]}]}, mine)
-    assert [(one.key, one.pointer) for one in found] == [("validation.minimum", "/item/0/item/0")]
+    assert judge({**form, "item": [{"linkId": "1", "type": "group", "text": "A", "item": [inner]}]}, mine) == []
+    found = judge({**form, "item": [{"linkId": "1", "type": "group", "item": [inner]}]}, mine)
+    assert [(one.key, one.pointer) for one in found] == [("validation.minimum", "/item/0")]
 
 
 def test_a_type_may_be_named_in_the_path() -> None:

@@ -75,10 +75,66 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return []
 
 
+def response() -> dict[str, Any]:
+    """A response with its questionnaire in it."""
+    options = [{"valueCoding": {"system": "urn:x:y", "code": "a"}}]
+    asks = [
+        {"linkId": "1", "type": "choice", "answerOption": options, "required": True},
+        {
+            "linkId": "2",
+            "type": "group",
+            "item": [{"linkId": "3", "type": "quantity"}, {"linkId": "4", "type": "string"}],
+        },
+    ]
+    asks[1]["item"][0]["extension"] = [{"url": "http://hl7.org/fhir/StructureDefinition/minValue", "valueInteger": 1}]
+    asks[1]["item"][1]["enableWhen"] = [{"question": "1", "operator": "exists", "answerBoolean": True}]
+    inner = [
+        {"linkId": "3", "answer": [{"valueQuantity": {"value": 2}}]},
+        {"linkId": "4", "answer": [{"valueString": "A"}]},
+    ]
+    return {
+        "resourceType": "QuestionnaireResponse",
+        "contained": [{"resourceType": "Questionnaire", "id": "q", "status": "active", "item": asks}],
+        "questionnaire": "#q",
+        "status": "completed",
+        "item": [{"linkId": "1", "answer": [options[0]]}, {"linkId": "2", "item": inner}],
+    }
+
+
+def document() -> dict[str, Any]:
+    """A document, and a contained resource in it."""
+    head = {
+        "resourceType": "Composition",
+        "id": "c",
+        "status": "final",
+        "type": {"text": "A"},
+        "subject": {"reference": "Patient/p"},
+        "date": "2026",
+        "author": [{"reference": "#o"}],
+        "contained": [{"resourceType": "Organization", "id": "o", "name": "A"}],
+        "title": "A",
+        "section": [{"title": "A", "entry": [{"reference": "Patient/p"}]}],
+    }
+    rows = [
+        {"fullUrl": f"http://a.example/{one['resourceType']}/{one['id']}", "resource": one} for one in (head, PATIENT)
+    ]
+    identifier = {"system": "urn:x:y", "value": "1"}
+    return {
+        "resourceType": "Bundle",
+        "type": "document",
+        "identifier": identifier,
+        "timestamp": "2026-01-01T00:00:00Z",
+        "entry": rows,
+    }
+
+
+PATIENT: dict[str, Any] = {"resourceType": "Patient", "id": "p"}
+
+
 @given(st.data())
 @QUIET
 def test_a_good_resource_with_anything_in_it_is_judged(profiled: Validator, data: st.DataObject) -> None:
-    resource = data.draw(st.sampled_from((care_plan(1), bundle())))
+    resource = data.draw(st.sampled_from((care_plan(1), bundle(), response(), document())))
     resource = copy.deepcopy(resource)
     *path, last = data.draw(st.sampled_from(places(resource)))
     node = resource
