@@ -39,7 +39,7 @@ STATUS = {
     "terminology.resource-unknown": 404,
     "terminology.code-unknown": 404,
     "terminology.parameter-missing": 400,
-    "terminology.parameter-wrong": 400,
+    "terminology.parameters-wrong": 400,
 }
 # What stands in no row: text that is no JSON is a bad request, anything else is about the content.
 AREAS = {"json": 400}
