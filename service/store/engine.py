@@ -3,15 +3,12 @@
 https://www.sqlite.org/wal.html, https://www.postgresql.org/docs/current/transaction-iso.html
 """
 
-import fcntl
-import os
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -19,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from service.issues import issue
 from service.store.errors import StoreError
+from service.store.turns import Turns
 
 T = TypeVar("T")
 
@@ -56,9 +54,9 @@ class Database:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite(self.url, pool) if self.is_sqlite else _postgresql(self.url, pool)
-        self._turn = _Turn(Path(f"{self.url.database}.lock")) if self.is_sqlite else None
         self._reads = self.engine.execution_options(**_reading(self.is_sqlite))
         self._writes = self.engine.execution_options(**_writing(self.is_sqlite))
+        self._turns = Turns(self._writes, Path(f"{self.url.database}.lock")) if self.is_sqlite else None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -82,14 +80,13 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
-        if self._turn is not None:
-            self._turn.close()
+        if self._turns is not None:
+            self._turns.close()
 
     def _once(self, work: Callable[[Connection], T]) -> T:
-        if self._turn is None:
-            with self._writes.begin() as connection:
-                return work(connection)
-        with self._turn, self._writes.begin() as connection:
+        if self._turns is not None:
+            return self._turns.run(work)
+        with self._writes.begin() as connection:
             return work(connection)
 
 
@@ -101,45 +98,6 @@ def collided(error: DBAPIError | Again) -> bool:
     if state is not None:
         return state in _AGAIN
     return isinstance(error, OperationalError) and "locked" in str(error.orig)
-
-
-class _Turn:
-    """Whose turn it is to write to the SQLite file: threads wait in a lock, processes in a lock on a file beside it.
-
-    SQLite's own waiting sleeps up to 100 ms between tries; these two wake at once, also when a holder is killed.
-    """
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._lock = threading.Lock()
-        self._handle: IO[bytes] | None = None
-        self._process = 0
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-        try:
-            fcntl.flock(self._opened(), fcntl.LOCK_EX)
-        except BaseException:
-            self._lock.release()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        try:
-            fcntl.flock(self._opened(), fcntl.LOCK_UN)
-        finally:
-            self._lock.release()
-
-    def close(self) -> None:
-        if self._handle is not None and self._process == os.getpid():
-            self._handle.close()
-            self._handle = None
-
-    def _opened(self) -> IO[bytes]:
-        # A lock belongs to the open file, which a forked child would share with its parent.
-        if self._handle is None or self._process != os.getpid():
-            self._handle = self._file.open("ab")
-            self._process = os.getpid()
-        return self._handle
 
 
 def _reading(is_sqlite: bool) -> dict[str, Any]:

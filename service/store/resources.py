@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.fhir.json import encode
@@ -47,6 +47,11 @@ _MOVE = (
 _CLEAR = {
     name: delete(table).where(table.c.rid.in_(bindparam("rids", expanding=True))) for name, table in INDEXES.items()
 }
+
+
+_SEEN = select(resource).where(resource.c.id.in_(bindparam("ids", expanding=True)))
+# Always in one order, so that two transactions wait for each other and not both for ever.
+_LOCKED = _SEEN.order_by(resource.c.id, resource.c.type).with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +107,12 @@ def stamped(content: Mapping[str, Any], id_: str, version_id: int, updated: int)
 
 def current(connection: Connection, keys: Iterable[Key], *, lock: bool = True) -> dict[Key, Current]:
     """The rows of those resources that exist or have existed, locked until the end of the transaction."""
-    by_type: dict[str, list[str]] = {}
-    for type_name, id_ in sorted(set(keys)):
-        by_type.setdefault(type_name, []).append(id_)
-    if not by_type:
+    wanted = set(keys)
+    if not wanted:
         return {}
-    wanted = or_(*(and_(resource.c.type == name, resource.c.id.in_(ids)) for name, ids in by_type.items()))
-    statement = select(resource).where(wanted)
-    if lock:
-        # Always in one order, so that two transactions wait for each other and not both for ever.
-        statement = statement.order_by(resource.c.type, resource.c.id).with_for_update()
-    return {(row.type, row.id): _current(row) for row in connection.execute(statement)}
+    # An id alone almost always means one resource, so the few others are left out here.
+    rows = connection.execute(_LOCKED if lock else _SEEN, {"ids": sorted({id_ for _, id_ in wanted})})
+    return {(row.type, row.id): _current(row) for row in rows if (row.type, row.id) in wanted}
 
 
 def _current(row: Any) -> Current:

@@ -44,7 +44,7 @@ resource = Table(
     Column("deleted", SmallInteger, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("organisation", TEXT, nullable=False),
-    UniqueConstraint("type", "id"),
+    UniqueConstraint("id", "type"),
     Index(None, "type", "rid"),
     Index(None, "type", "updated", "rid"),
     Index(None, "type", "organisation", "rid"),

@@ -64,7 +64,7 @@ def _resources() -> None:
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("organisation", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("rid", name="pk_resource"),
-        sa.UniqueConstraint("type", "id", name="uq_resource_type_id"),
+        sa.UniqueConstraint("id", "type", name="uq_resource_id_type"),
     )
     op.create_index("ix_resource_type_organisation_rid", "resource", ["type", "organisation", "rid"])
     op.create_index("ix_resource_type_rid", "resource", ["type", "rid"])
@@ -234,7 +234,8 @@ def _audit() -> None:
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_audit_head"),
     )
-    op.execute("INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, '')")
+    columns = (sa.column("id", sa.Integer), sa.column("seq", sa.BigInteger), sa.column("hash", sa.LargeBinary))
+    op.bulk_insert(sa.table("audit_head", *columns), [{"id": 1, "seq": 0, "hash": b""}])
 
 
 def _append_only() -> None:

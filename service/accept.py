@@ -1,0 +1,116 @@
+"""Accept a source document: convert it and keep all that follows from it in one transaction, or nothing of it.
+
+The same document again changes nothing; a newer version replaces what has changed and retires what is no longer there.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+from sqlalchemy import Connection
+
+from service.fhir import json
+from service.issues import has_errors
+from service.pipeline import Converted
+from service.store import Author, Store, documents
+from service.store.audit import Detail, Event, record
+from service.store.documents import Identity
+from service.store.keeping import Accepted, Document, Undone, keep, unchanged, without
+from service.store.records import Change
+from service.store.resources import Prepared, prepare
+from service.store.values import micros
+
+
+class Converts(Protocol):
+    """What `accept` needs of a `pipeline.Converter`."""
+
+    def convert_text(self, text: bytes, **options: Any) -> Converted: ...
+
+
+def accept(
+    converter: Converts,
+    store: Store,
+    text: bytes,
+    *,
+    now: datetime,
+    author: Author,
+    event: Event | None = None,
+    shortcut: bool = True,
+    **options: Any,
+) -> Accepted:
+    """Accept one document (JSON text).
+
+    What it brings belongs to the organisation in its `source`; `author` names the client. `event` is recorded in the
+    same transaction when something is written, and only then. With `shortcut` a document that is here already is not
+    converted again. `options` go to the converter. Raises `StoreError` where the store cannot go on (`store.busy`).
+    """
+    if shortcut and (known := _known(store, text)) is not None:
+        return known
+    converted = converter.convert_text(text, **options)
+    document = _document(converted.document, text)
+    if converted.bundle is None or has_errors(converted.issues) or document is None:
+        return without("invalid", converted.document, converted.issues, converted)
+    resources = [entry["resource"] for entry in converted.bundle["entry"]]
+    prepared = [_prepared(store, one) for one in resources]
+
+    def work(connection: Connection) -> Accepted:
+        return keep(connection, document, resources, prepared, author, micros(now) // 1000 * 1000)
+
+    def recorded(connection: Connection) -> Accepted:
+        done = work(connection)
+        if event is not None and done.status in ("created", "updated"):
+            entities = tuple(sorted({*done.resources, *done.written}))
+            record(connection, [replace(event, detail=_about(event, entities))], now)
+        return done
+
+    try:
+        done = store.database.write(recorded)
+    except Undone as undone:
+        done = undone.answer
+    return replace(done, issues=(*converted.issues, *done.issues), converted=converted)
+
+
+def _about(event: Event, entities: tuple[str, ...]) -> Detail:
+    """The event's detail with what the document is about."""
+    patients = tuple(one for one in entities if one.startswith("Patient/"))
+    others = tuple(one for one in entities if one not in patients)
+    return msgspec.structs.replace(event.detail, entities=others, patients=patients)
+
+
+def _prepared(store: Store, resource: Mapping[str, Any]) -> Prepared:
+    return prepare(Change(resource["resourceType"], resource["id"], "PUT", resource), store.parameters)
+
+
+def _document(value: Any, text: bytes) -> Document | None:
+    """The header of a document, where it has one that can be read."""
+    source = value.get("source") if isinstance(value, dict) else None
+    if not isinstance(source, dict):
+        return None
+    parts = (source.get("organisation"), source.get("system"), value.get("id"), value.get("kind"))
+    version, family = value.get("version"), value.get("family")
+    if not all(isinstance(one, str) for one in parts) or type(version) is not int or not isinstance(family, dict):
+        return None
+    organisation, system, id_, kind = map(str, parts)
+    # Only to tell families apart; what the source system calls them can be a surname.
+    named = "\n".join((organisation, system, str(family.get("id"))))
+    hidden = hashlib.sha256(named.encode()).hexdigest()[:32]
+    digest = hashlib.sha256(json.canonical(value)).digest()
+    return Document(Identity(organisation, system, id_), kind, version, hidden, digest, value, text)
+
+
+def _known(store: Store, text: bytes) -> Accepted | None:
+    """The answer for a document that is here just as it is."""
+    try:
+        document = _document(json.parse(text), text)
+    except json.JsonError:
+        return None
+    if document is None:
+        return None
+    with store.database.read() as connection:
+        kept = documents.find(connection, document.identity)
+        if kept is None or kept.version != document.version or kept.digest != document.digest:
+            return None
+        return unchanged(connection, document, kept.did)

@@ -1,0 +1,229 @@
+"""The use log: rows that only follow each other, each sealed with a hash over itself and all before it.
+
+703/2023 10 §, https://hl7.org/fhir/R4/auditevent.html
+"""
+
+import hashlib
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, select, update
+
+from service.fhir.json import canonical
+from service.issues import Issue, issue
+from service.store.bulk import insert_rows
+from service.store.engine import Database
+from service.store.tables import audit, audit_entity, audit_head
+from service.store.values import micros
+
+_COLUMNS = ("seq", "id", "recorded", "client", "organisation", "action", "outcome", "detail", "hash")
+_BATCH = 2000
+
+
+class Detail(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a row tells beside its columns; see `Event`."""
+
+    interaction: str
+    entities: tuple[str, ...] = ()
+    patients: tuple[str, ...] = ()
+    user: str = ""
+    user_name: str = ""
+    address: str = ""
+    request: str = ""
+    description: str = ""
+    provider: str = ""
+    recipient: str = ""
+    purpose: str = ""
+    basis: str = ""
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One use of the record, or one attempt.
+
+    `interaction` is a code of http://hl7.org/fhir/restful-interaction or the name of an operation; `action` one of
+    C R U D E; `outcome` 0 (success), 4, 8 or 12. In `detail`: `entities` and `patients` as relative references, `user`
+    the worker behind the client where it is known, `provider` and `recipient` organisations (OIDs), `basis` the
+    provision or permission relied on, `keys` those of the issues in the answer.
+    """
+
+    client: str
+    organisation: str
+    action: str
+    outcome: str
+    detail: Detail
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row as it is kept; `recorded` in microseconds."""
+
+    seq: int
+    id: str
+    recorded: int
+    client: str
+    organisation: str
+    action: str
+    outcome: str
+    detail: bytes
+    hash: bytes
+
+    def event(self) -> Event:
+        found = msgspec.json.decode(self.detail, type=Detail)
+        return Event(self.client, self.organisation, self.action, self.outcome, found)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """How far the trail was found whole; `head` is the hash of its last row, to be kept somewhere else."""
+
+    rows: int
+    head: str
+    issues: tuple[Issue, ...]
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def record(
+    connection: Connection, events: Sequence[Event], now: datetime, ids: Callable[[], str] = new_id
+) -> list[str]:
+    """Write the events in the transaction that is open, and give their ids.
+
+    Everybody who records waits from here until this transaction has ended: call it last.
+    """
+    if not events:
+        return []
+    head = connection.execute(select(audit_head).where(audit_head.c.id == 1).with_for_update()).one()
+    at = micros(now)
+    rows: list[Row] = []
+    last = bytes(head.hash)
+    for number, event in enumerate(events, head.seq + 1):
+        detail = msgspec.json.encode(event.detail)
+        row = Row(number, ids(), at, event.client, event.organisation, event.action, event.outcome, detail, b"")
+        last = sealed(last, row)
+        rows.append(replace(row, hash=last))
+    insert_rows(connection, audit, _COLUMNS, [tuple(getattr(row, name) for name in _COLUMNS) for row in rows])
+    named = {
+        (one, row.seq)
+        for row, event in zip(rows, events, strict=True)
+        for one in (*event.detail.entities, *event.detail.patients)
+    }
+    insert_rows(connection, audit_entity, ("reference", "seq"), sorted(named))
+    connection.execute(update(audit_head).where(audit_head.c.id == 1).values(seq=rows[-1].seq, hash=last))
+    return [row.id for row in rows]
+
+
+def sealed(before: bytes, row: Row) -> bytes:
+    """The hash of a row that comes after one with the hash `before`."""
+    content = [row.seq, row.id, row.recorded, row.client, row.organisation, row.action, row.outcome]
+    return hashlib.sha256(before + canonical(content) + row.detail).digest()
+
+
+def verify(connection: Connection) -> Verified:
+    """Walk the whole trail. The first row that does not follow from the one before it is an issue."""
+    last, count = b"", 0
+    while True:
+        some = rows_after(connection, count, _BATCH)
+        for row in some:
+            if row.seq != count + 1 or sealed(last, row) != row.hash:
+                return Verified(count, last.hex(), (issue("store.audit-broken", seq=count + 1),))
+            last, count = row.hash, row.seq
+        if len(some) < _BATCH:
+            break
+    head = connection.execute(select(audit_head).where(audit_head.c.id == 1)).one_or_none()
+    if head is None or head.seq != count or bytes(head.hash) != last:
+        return Verified(count, last.hex(), (issue("store.audit-broken", seq=count + 1),))
+    return Verified(count, last.hex(), ())
+
+
+def rows_after(connection: Connection, seq: int, count: int) -> list[Row]:
+    """Up to `count` rows that come after `seq`, in order."""
+    statement = select(audit).where(audit.c.seq > seq).order_by(audit.c.seq).limit(count)
+    return [_row(one) for one in connection.execute(statement)]
+
+
+def find(
+    connection: Connection,
+    *,
+    id_: str | None = None,
+    organisation: str | None = None,
+    reference: str | None = None,
+    since: int | None = None,
+    until: int | None = None,
+    before: int | None = None,
+    count: int = 50,
+) -> list[Row]:
+    """Rows, newest first: of one id, of a client's organisation, about a resource; `before` a row for the next page."""
+    statement = select(audit)
+    if reference is not None:
+        statement = statement.join(audit_entity, audit_entity.c.seq == audit.c.seq)
+        statement = statement.where(audit_entity.c.reference == reference)
+    conditions = (
+        (id_, audit.c.id == id_),
+        (organisation, audit.c.organisation == organisation),
+        (since, audit.c.recorded >= since),
+        (until, audit.c.recorded <= until),
+        (before, audit.c.seq < before),
+    )
+    statement = statement.where(*(condition for value, condition in conditions if value is not None))
+    return [_row(one) for one in connection.execute(statement.order_by(audit.c.seq.desc()).limit(count))]
+
+
+def _row(one: Any) -> Row:
+    values = {name: getattr(one, name) for name in _COLUMNS}
+    return Row(**{**values, "detail": bytes(one.detail), "hash": bytes(one.hash)})
+
+
+class Recorder:
+    """Writes events from many threads in few transactions: who comes first takes along all that wait.
+
+    `record` returns when its event is safely kept.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+        self._waiting: list[_Waiting] = []
+        self._add = threading.Lock()
+        self._turn = threading.Lock()
+
+    def record(self, event: Event) -> str:
+        """The id of the event, which stands in the trail."""
+        own = _Waiting(event)
+        with self._add:
+            self._waiting.append(own)
+        with self._turn:
+            if not own.id:
+                with self._add:
+                    taken, self._waiting = self._waiting, []
+                self._write(taken)
+        if own.error is not None:
+            raise own.error
+        return own.id
+
+    def _write(self, taken: "list[_Waiting]") -> None:
+        now = self._clock()
+        events = [one.event for one in taken]
+        try:
+            ids = self._database.write(lambda connection: record(connection, events, now))
+        except BaseException as error:
+            for one in taken:
+                one.id, one.error = "-", error
+            raise
+        for one, id_ in zip(taken, ids, strict=True):
+            one.id = id_
+
+
+@dataclass(slots=True)
+class _Waiting:
+    event: Event
+    id: str = ""
+    error: BaseException | None = None
