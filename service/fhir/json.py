@@ -26,6 +26,8 @@ _TOKEN = re.compile(r'[ \t\r\n]*(?:("(?:[^"\\]|\\.)*")|([{}\[\],:])|([^ \t\r\n{}
 _LONE_SURROGATE = re.compile(
     rb"(?<!\\)(?:\\\\)*((?P<pair>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
+_CONTAINERS = frozenset((dict, list))
+_ESCAPE = re.compile(rb"\\.", re.DOTALL)
 _BRACKETS_ONLY = bytes(set(range(256)) - set(b"[]{}"))
 _POSITION = re.compile(r" ?\(byte (\d+)\)")
 
@@ -51,15 +53,15 @@ def parse(text: bytes | str, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX
     if len(data) > max_bytes:
         raise JsonError(issue("json.too-long", size=len(data), most=max_bytes))
     data = data.removeprefix(b"\xef\xbb\xbf")
-    bare = _STRING.sub(b"", data)
-    depth = _depth(bare, max_depth)
-    if depth > max_depth:
-        raise JsonError(issue("json.too-deep", depth=depth, most=max_depth))
     try:
         value = _decoder.decode(data)
     except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError) as error:
+        _refuse_depth(data, max_depth)
         raise JsonError(_explain(data, str(error))) from None
-    if bare.count(b":") != _keys(value):
+    if data.count(b"{") + data.count(b"[") > max_depth and _deeper(value, max_depth):
+        _refuse_depth(data, max_depth)
+    # Of two equal keys only one is in the value, so a text with as many quotes as its value has none.
+    if _quotes(data) != _quotes(_encoder.encode(value)):
         _refuse_duplicates(data)
     return value
 
@@ -170,33 +172,30 @@ def _walk(source: str, wanted: set[str], offsets: dict[str, int]) -> None:
             return
 
 
-def _depth(bare: bytes, most: int) -> int:
-    """How deep the brackets nest; text whose brackets do not match is left to the decoder."""
-    brackets = bare.translate(None, _BRACKETS_ONLY)
-    if len(brackets) <= 2 * most:
-        return 0
+def _quotes(data: bytes) -> int:
+    """How many quotes of `data`, which is JSON, begin or end a string."""
+    return data.count(b'"') - _ESCAPE.findall(data).count(b'\\"')
+
+
+def _deeper(value: Any, most: int) -> bool:
+    """Whether `value` nests deeper than `most` levels."""
+    level = [value] if type(value) in _CONTAINERS else []
+    for _ in range(most):
+        if not level:
+            return False
+        below = [node.values() if type(node) is dict else node for node in level]
+        level = [child for node in below for child in node if type(child) in _CONTAINERS]
+    return bool(level)
+
+
+def _refuse_depth(data: bytes, most: int) -> None:
+    """Refuses text whose brackets nest too deep, be it JSON or not; how deep is told."""
     depth = deepest = 0
-    for bracket in brackets:
-        if bracket in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        else:
-            depth -= 1
-    return deepest
-
-
-def _keys(value: Any) -> int:
-    """How many keys all objects in `value` have."""
-    count = 0
-    stack = [value]
-    while stack:
-        node = stack.pop()
-        if type(node) is dict:
-            count += len(node)
-            stack.extend(child for child in node.values() if type(child) in (dict, list))
-        elif type(node) is list:
-            stack.extend(child for child in node if type(child) in (dict, list))
-    return count
+    for bracket in _STRING.sub(b"", data).translate(None, _BRACKETS_ONLY):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    if deepest > most:
+        raise JsonError(issue("json.too-deep", depth=deepest, most=most))
 
 
 def _refuse_duplicates(data: bytes) -> None:
