@@ -5,7 +5,7 @@ source document ─▶ check ─▶ keyed ─▶ mapping (FML) ─▶ assembled 
 
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,10 @@ class Restored:
     issues: list[Issue]
 
 
+Narrator = Callable[[dict[str, Any], list[dict[str, Any]]], dict[str, str]]
+"""Makes the narrative (`CarePlan.text`) of a CarePlan from it and the resources around it."""
+
+
 class MappingError(ValueError):
     """Mappings that cannot be used; `issues` say where and why."""
 
@@ -88,17 +92,34 @@ class Schemas:
 class Converter:
     """Everything that one conversion needs, compiled once; safe to share between threads."""
 
-    def __init__(self, key: bytes, catalogue: Catalogue, definitions: Definitions, schemas: "Schemas") -> None:
+    def __init__(
+        self,
+        key: bytes,
+        catalogue: Catalogue,
+        definitions: Definitions,
+        schemas: "Schemas",
+        narrator: Narrator | None = None,
+    ) -> None:
         self.key = key
         self.catalogue = catalogue
         self.definitions = definitions
         self.schemas = schemas
+        self.narrator = narrator
         self.terminology = Terminology(definitions)
         self.validator = Validator(definitions, self.terminology)
 
     @classmethod
-    def load(cls, *, key: bytes, variants: Sequence[Path] = (), packages: Path | None = None) -> "Converter":
+    def load(
+        cls,
+        *,
+        key: bytes,
+        variants: Sequence[Path] = (),
+        packages: Path | None = None,
+        narrator: Narrator | None = None,
+    ) -> "Converter":
         """A converter with our mappings, those in the folders `variants`, and the FHIR packages in `packages`.
+
+        `narrator` writes the narrative of each plan; without it plans have none.
 
         `MappingError` or `PackageError` where one of them cannot be used.
         """
@@ -109,12 +130,12 @@ class Converter:
         catalogue, issues = Catalogue.load([assets.mappings(), *variants], schemas.types)
         if has_errors(issues):
             raise MappingError(issues)
-        return cls(key, catalogue, definitions, schemas)
+        return cls(key, catalogue, definitions, schemas, narrator)
 
     def reloaded(self) -> tuple["Converter", list[Issue]]:
         """A converter of the mapping folders as they are now; of a variant with an error, the last good one stays."""
         catalogue, issues = self.catalogue.reload()
-        return Converter(self.key, catalogue, self.definitions, self.schemas), issues
+        return Converter(self.key, catalogue, self.definitions, self.schemas, self.narrator), issues
 
     def convert(
         self,
@@ -148,6 +169,8 @@ class Converter:
         if result.target is None or has_errors(result.issues):
             return Converted(document, None, found, traced)
         bundle, twice, moved = assembled(result.target)
+        if self.narrator:
+            _narrate(bundle, self.narrator)
         found += [*twice, *self.validator.validate(bundle, options=OURS)]
         traced = renumbered(traced, moved) if traced else None
         return Converted(document, None if has_errors(found) else bundle, found, traced)
@@ -206,6 +229,16 @@ def _processing(document: Any, variant: Variant, activity_style: str) -> dict[st
         "mappingSet": variant.name,
         "mappingHash": variant.hash,
     }
+
+
+def _narrate(bundle: dict[str, Any], narrator: Narrator) -> None:
+    """Give every CarePlan of a Bundle that was just made its narrative, at FHIR's place for it."""
+    resources = [entry["resource"] for entry in bundle["entry"]]
+    for entry in bundle["entry"]:
+        plan = entry["resource"]
+        if plan["resourceType"] == "CarePlan":
+            first = {name: plan[name] for name in ("resourceType", "id", "meta", "language") if name in plan}
+            entry["resource"] = first | {"text": narrator(plan, resources)} | plan
 
 
 def digest(document: Any) -> str:

@@ -8,6 +8,7 @@ from flask import current_app
 
 from service.config import Settings
 from service.pipeline import Converter
+from service.print.face import narrative
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ def load(settings: Settings) -> Engine:
     # workers share only as long as nobody touches it.
     gc.disable()
     try:
-        return Engine(settings, Converter.load(**settings.for_converter()))
+        return Engine(settings, Converter.load(**settings.for_converter(), narrator=narrative))
     finally:
         gc.freeze()
         gc.enable()

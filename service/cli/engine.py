@@ -39,8 +39,9 @@ def settings(**flags: Any) -> config.Settings:
 def converter(chosen: config.Settings) -> "Converter":
     """Everything compiled."""
     from service.pipeline import Converter
+    from service.print.face import narrative
 
-    return Converter.load(**chosen.for_converter())
+    return Converter.load(**chosen.for_converter(), narrator=narrative)
 
 
 def definitions(chosen: config.Settings, packages: Sequence[Path] = ()) -> "Definitions":
