@@ -18,7 +18,9 @@ from service.issues import issue
 @click.command()
 @click.argument("file")
 @click.option("--plan", metavar="ID", help="Which CarePlan, where FILE holds several: its id or identifier.")
-@click.option("--language", type=click.Choice(["fi", "sv", "en"]), help="Language of the paper.  [default: the plan's]")
+@click.option(
+    "--language", "spoken", type=click.Choice(["fi", "sv", "en"]), help="Language of the paper.  [default: the plan's]"
+)
 @click.option("--format", "form", type=click.Choice(["pdf", "html"]), default="pdf", show_default=True)
 @click.option("--archive", is_flag=True, help="Make the PDF a PDF/A-2a too, for the archive.")
 @click.option("--child", is_flag=True, help="The child's own sheet: few things in large type.")
@@ -28,7 +30,7 @@ from service.issues import issue
 def command(
     file: str,
     plan: str | None,
-    language: str | None,
+    spoken: str | None,
     form: str,
     archive: bool,
     child: bool,
@@ -51,10 +53,10 @@ def command(
     moment = now()
     report(text.name, missing(resources, plan, now=moment), as_json=False, language=chosen.language)
     paper = printed(
-        resources, plan, language=language, format=form, archive=archive, child=child, copy_of=copy_of, now=moment
+        resources, plan, language=spoken, format=form, archive=archive, child=child, copy_of=copy_of, now=moment
     )
     if output == "-":
-        click.get_binary_stream("stdout").write(paper)
+        sys.stdout.buffer.write(paper)
         return
     try:
         Path(output).write_bytes(paper)

@@ -74,13 +74,16 @@ def clock(start: str, end: str | None, language: str) -> str:
     if not isinstance(first, datetime):
         return ""
     last = moment(end) if end else None
-    form = "%H:%M" if language == "en" else "%H.%M"
-    shown = [first.strftime(form)]
+    shown = [_time(first, language)]
     if isinstance(last, datetime) and last.date() == first.date() and last != first:
-        shown.append(last.strftime(form))
-    if language == "fi":
-        shown = [one.removeprefix("0") for one in shown]
+        shown.append(_time(last, language))
     return {"fi": "klo ", "sv": "kl. ", "en": ""}[language] + "–".join(shown)
+
+
+def _time(found: datetime, language: str) -> str:
+    if language == "fi":
+        return f"{found.hour}.{found.minute:02}"
+    return f"{found.hour:02}{':' if language == 'en' else '.'}{found.minute:02}"
 
 
 def _day(found: date, language: str) -> str:

@@ -25,6 +25,7 @@ from service.print.resources import (
     part,
     parts,
     string,
+    strings,
     text_of,
     value_of,
     values,
@@ -197,7 +198,7 @@ def _there(participant: Resource) -> bool:
 
 def _place(location: Resource) -> str:
     address = part(location, "address")
-    lines = [one for one in address.get("line", ()) if isinstance(one, str)]
+    lines = strings(address, "line")
     town = f"{string(address, 'postalCode')} {string(address, 'city')}".strip()
     return ", ".join(filter(None, [string(location, "name"), string(location, "description"), *lines, town]))
 

@@ -15,6 +15,8 @@ STYLE = (Path(__file__).parent / "page.css").read_text("utf-8")
 # What neither XML nor a reader can do anything with: controls, and marks that turn the direction of the text around.
 UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 
+_SPECIAL = re.compile("[&<>\"'\n]|" + UNSAFE.pattern)
+
 
 def clean(text: str) -> str:
     """The text without control characters and marks that turn its direction."""
@@ -54,6 +56,9 @@ def _footer(sheet: Sheet) -> str:
 
 
 def _text(text: str) -> str:
+    # Most texts have nothing to escape, and looking is cheaper than replacing.
+    if _SPECIAL.search(text) is None:
+        return text
     return escape(clean(text)).replace("\n", "<br/>")
 
 

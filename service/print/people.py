@@ -15,6 +15,7 @@ from service.print.resources import (
     objects,
     part,
     string,
+    strings,
     text_of,
 )
 
@@ -98,10 +99,10 @@ def names(person: Resource) -> tuple[str, str]:
     """The full name, and the one used in everyday life."""
     every = [one for one in objects(person, "name") if one.get("use") != "old"]
     full = next((one for one in every if one.get("use") == "official"), every[0] if every else {})
-    given = [one for one in full.get("given", ()) if isinstance(one, str)]
+    given = strings(full, "given")
     name = string(full, "text") or " ".join([*given, string(full, "family")]).strip()
     usual = next((one for one in every if one.get("use") in ("usual", "nickname")), {})
-    called = [one for one in usual.get("given", ()) if isinstance(one, str)]
+    called = strings(usual, "given")
     return name, " ".join(called or given[:1]) or name
 
 

@@ -12,7 +12,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from service.print.model import Contact, Party, Plan, Telecom
-from service.print.resources import Resource, Resources, objects, part, string, values
+from service.print.resources import Resource, Resources, objects, part, string, strings, values
 
 LABEL = "TURVAKIELTO"
 MUNICIPALITY = "urn:oid:1.2.246.537.6.21"
@@ -117,10 +117,9 @@ def _address(address: Resource) -> Iterator[str]:
     yield _literal(string(address, "district"))
     yield _number(string(address, "postalCode"))
     yield _inflected(string(address, "city"))
-    for line in address.get("line", ()):
-        if isinstance(line, str):
-            yield _literal(line.strip())
-            yield _inflected(re.split(r"\s+\d", line.strip())[0])
+    for line in strings(address, "line"):
+        yield _literal(line)
+        yield _inflected(re.split(r"\s+\d", line)[0])
 
 
 def _literal(text: str) -> str:

@@ -29,8 +29,8 @@ class Resources:
             self._by_type.setdefault(kind, []).append(resource)
             if url:
                 self._by_reference[url] = resource
-            if "id" in resource:
-                self._by_reference[f"{kind}/{resource['id']}"] = resource
+            if own := string(resource, "id"):
+                self._by_reference[f"{kind}/{own}"] = resource
 
     def of(self, kind: str) -> list[Resource]:
         """All resources of one type."""
@@ -50,7 +50,7 @@ class Resources:
         return _NOTHING if found is None else found
 
 
-def _flat(given: Any) -> Iterator[tuple[str | None, Resource]]:
+def _flat(given: Any) -> Iterator[tuple[str, Resource]]:
     if isinstance(given, (list, tuple)):
         for one in given:
             yield from _flat(one)
@@ -58,15 +58,17 @@ def _flat(given: Any) -> Iterator[tuple[str | None, Resource]]:
         for entry in objects(given, "entry"):
             resource = entry.get("resource")
             if isinstance(resource, dict) and isinstance(resource.get("resourceType"), str):
-                yield entry.get("fullUrl"), resource
+                yield string(entry, "fullUrl"), resource
     elif isinstance(given, dict) and isinstance(given.get("resourceType"), str):
-        yield None, given
+        yield "", given
 
 
 def objects(holder: Any, name: str) -> list[dict[str, Any]]:
     """The objects in the list `name`; what is no list of objects counts as nothing."""
     found = holder.get(name) if isinstance(holder, dict) else None
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    if not found or not isinstance(found, list):
+        return []
+    return [one for one in found if isinstance(one, dict)]
 
 
 def part(holder: Any, name: str) -> dict[str, Any]:
@@ -81,10 +83,19 @@ def string(holder: Any, name: str) -> str:
     return found.strip() if isinstance(found, str) else ""
 
 
+def strings(holder: Any, name: str) -> list[str]:
+    """The texts in the list `name`."""
+    found = holder.get(name) if isinstance(holder, dict) else None
+    return [text for one in found if isinstance(one, str) and (text := one.strip())] if isinstance(found, list) else []
+
+
 def extensions(holder: Any, name: str) -> list[dict[str, Any]]:
     """Our extensions `name`, whatever canonical root an installation has put in place of ours."""
+    every = objects(holder, "extension")
+    if not every:
+        return []
     ending = _OURS + name
-    return [one for one in objects(holder, "extension") if string(one, "url").endswith(ending)]
+    return [one for one in every if isinstance(url := one.get("url"), str) and url.endswith(ending)]
 
 
 def values(holder: Any, name: str) -> list[Any]:
@@ -118,7 +129,10 @@ def first_text(found: Mapping[str, list[Any]], name: str) -> str:
 
 def value_of(extension: Mapping[str, Any]) -> Any:
     """The `value[x]` of an extension; None where it has none."""
-    return next((value for name, value in extension.items() if name.startswith("value")), None)
+    for name, value in extension.items():
+        if name.startswith("value"):
+            return value
+    return None
 
 
 def concept_text(concept: Any) -> str:

@@ -35,8 +35,9 @@ class Words:
         """What a Coding is called; its own display where the code system is not ours."""
         if not coding:
             return ""
-        known = self._labels.get((coding.get("system", ""), coding.get("code", "")))
-        return known or coding.get("display") or coding.get("code") or ""
+        code = str(coding.get("code") or "")
+        known = self._labels.get((str(coding.get("system") or ""), code))
+        return known or str(coding.get("display") or code)
 
     def small(self, coding: Mapping[str, Any] | None) -> str:
         """The same for the middle of a sentence: no capital at the beginning."""

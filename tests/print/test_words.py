@@ -1,0 +1,39 @@
+"""The catalogues are whole: every sentence of the program, nothing else, with the same values in it."""
+
+import re
+
+import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+
+from service.print.words import LOCALE, words
+from tests.shared import ROOT
+
+SENTENCES = {
+    str(message)
+    for _, _, message, _, _ in extract_from_dir(
+        ROOT / "service" / "print", method_map=[("**.py", "python")], keywords={"words": None, "self": None}
+    )
+}
+
+
+@pytest.mark.parametrize("language", ["fi", "sv"])
+def test_catalogue_is_whole(language: str) -> None:
+    with (LOCALE / language / "LC_MESSAGES" / "print.po").open("rb") as stream:
+        catalogue = read_po(stream, locale=language)
+    assert len(SENTENCES) > 100
+    assert {str(one.id) for one in catalogue if one.id} == SENTENCES
+    for one in catalogue:
+        if one.id:
+            assert str(one.string).strip(), one.id
+            assert not one.fuzzy, one.id
+            values = r"%\(\w+\)s|\{\w+\}"
+            assert sorted(re.findall(values, str(one.string))) == sorted(re.findall(values, str(one.id))), one.id
+
+
+def test_codes_have_the_designation_of_the_language() -> None:
+    coding = {"system": "https://yhdessa.example/fhir/CodeSystem/contact-method", "code": "visit"}
+    assert [words(one).label(coding) for one in ("fi", "sv", "en")] == ["Kotikäynti", "Hembesök", "Home visit"]
+    foreign = {"system": "http://example.org", "code": "x", "display": "Something else"}
+    assert words("fi").label(foreign) == "Something else"
+    assert words("sv").both(["a", "b", "", "c"]) == "a, b och c"
