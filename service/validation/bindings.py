@@ -3,17 +3,23 @@
 https://hl7.org/fhir/R4/terminologies.html#binding, https://hl7.org/fhir/R4/terminologies.html#strength
 """
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from service.fhir.registries import REGISTRIES
+from service.fhir.values import PRIMITIVES
 from service.fhir.valuesets import Membership
+from service.validation.references import is_absolute
 from service.validation.run import At, ItemCheck, Json, Run
 
 if TYPE_CHECKING:
     from service.validation.rules import Rules
 
+_uri = PRIMITIVES["uri"]
 MAX_VALUE_SET = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
+IDENTIFIER_TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
+_COUNTRY_TYPE = re.compile("NN[A-Z]{3}")
 _STRENGTHS = ("required", "extensible", "preferred")
 _CODED = frozenset(("code", "Coding", "CodeableConcept", "Quantity", "uri", "string", "url", "canonical", "id"))
 _REMEMBERED = 100_000
@@ -100,6 +106,26 @@ class Bindings:
         known = self._rules.terminology.code_system
         return all(type(one) is str and (known(one) is not None or one in REGISTRIES) for one in systems)
 
+    def check_system(self, severity: str) -> ItemCheck:
+        """The check that a system, which says whose a code or identifier is everywhere, is absolute."""
+
+        def check(value: Any, sibling: Any, at: At, run: Run) -> None:
+            system = value.get("system")
+            if type(system) is str and not is_absolute(system) and _uri(system) is None:
+                run.add("validation.system-relative", (at, "system"), severity=severity, system=system)
+
+        return check
+
+    def code_missing(self, binding: Json) -> ItemCheck | None:
+        """The check of a coded primitive that has extensions and no value; None where a code is not required."""
+        if binding.get("strength") != "required":
+            return None
+
+        def check(value: Any, sibling: Any, at: At, run: Run) -> None:
+            run.add("validation.binding-no-code", at, valueset=binding.get("valueSet"), strength="required")
+
+        return check
+
     def check_coding(self, value: Json, sibling: Any, at: At, run: Run) -> None:
         """A Coding against its own code system: the code exists and is called what `display` says."""
         mark = (value.get("system"), value.get("code"), value.get("display"))
@@ -118,16 +144,25 @@ class Bindings:
             if run.options.displays != "ignore":
                 run.add(key, (at, "display"), severity=run.options.displays, **params)
         else:
-            # R4's copies of these systems are of 2019 and have grown since in a package of their own.
-            severity = "warning" if system.startswith("http://terminology.hl7.org/") else None
+            # R4's own examples write such codes in another case.
+            severity = "warning" if self._in_another_case(system, code) else None
             run.add(key, (at, "code"), severity=severity, **params)
+
+    def _in_another_case(self, system: str, code: str) -> bool:
+        found = self._rules.terminology.code_system(system)
+        return found is not None and code.lower() in {one.code.lower() for one in found}
 
     def _judge(self, system: str, code: str, display: str | None) -> tuple[str, dict[str, Any]] | None:
         terminology = self._rules.terminology
-        if terminology.in_system(system, code) is False:
+        if terminology.in_system(system, code) is False and not _by_country(system, code):
             return "validation.code-unknown", {"code": code, "system": system}
         wrong = terminology.display_issue(system, code, display) if display else None
         return ("validation.display", dict(wrong.params)) if wrong else None
+
+
+def _by_country(system: str, code: str) -> bool:
+    """Whether it is one of the identifier types that stand for one type per country (`NNxxx`, as `NNFIN`)."""
+    return system == IDENTIFIER_TYPES and _COUNTRY_TYPE.fullmatch(code) is not None
 
 
 def _single(value: Any) -> tuple[str | None, str] | None:

@@ -99,7 +99,10 @@ class Types:
         if node.name == "Reference":
             tests = (self._rules.references.check, *tests)
         elif node.name == "Coding":
-            tests = (self._rules.bindings.check_coding, *tests)
+            # The official validator refuses it in an Identifier only.
+            tests = (self._rules.bindings.check_system("warning"), self._rules.bindings.check_coding, *tests)
+        elif node.name == "Identifier":
+            tests = (self._rules.bindings.check_system("error"), *tests)
         return _walk(node.name, table, tuple(required), tests)
 
     def _add(self, element: Json, table: dict[str, Field], required: list[tuple[str, str | None]]) -> None:
@@ -124,7 +127,8 @@ class Types:
             build = fields.primitives if repeats else fields.primitive
             table[key] = Field(build(key, lexical, params, tests), choice)
             if type_name != "xhtml":
-                beside = fields.sibling("_" + key, self.node("Element"), repeats, ())
+                missing = rules.bindings.code_missing(element.get("binding", {})) if type_name == "code" else None
+                beside = fields.sibling("_" + key, self.node("Element"), repeats, (missing,) if missing else ())
                 table["_" + key] = Field(beside, choice)
             return
         check: FieldCheck

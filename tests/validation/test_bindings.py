@@ -81,6 +81,21 @@ def test_a_code_that_its_system_does_not_have() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("XX", []), ("xx", ["warning"]), ("zz", ["error"]), ("NNFIN", []), ("NNfin", ["error"])],
+)
+def test_identifier_types(code: str, expected: list[str]) -> None:
+    kind = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": code}]}
+    patient = {
+        "resourceType": "Patient",
+        "text": TEXT,
+        "identifier": [{"type": kind, "system": "urn:x:y", "value": "1"}],
+    }
+    found = [one for one in judge(patient) if one.key == "validation.code-unknown"]
+    assert [one.severity for one in found] == expected
+
+
 def test_a_wrong_display_is_a_warning() -> None:
     named = {**PLAN, "category": [{"coding": [{**RED, "display": "Blue"}]}]}
     found = judge(named, COLOURS, profiles=())

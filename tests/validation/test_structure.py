@@ -68,13 +68,21 @@ def test_what_json_allows_is_valid(more: dict[str, Any]) -> None:
     assert judge({**PATIENT, **more}) == []
 
 
-def test_a_required_primitive_may_be_absent_with_an_extension() -> None:
+def test_an_extension_stands_for_a_value_but_not_for_a_required_code() -> None:
     absent = {
         "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]
     }
     observation = {"resourceType": "Observation", "text": TEXT, "code": {"text": "A"}}
     assert kinds(judge(observation)) == ["required"]
-    assert judge({**observation, "_status": absent}) == []
+    assert kinds(judge({**observation, "_status": absent})) == ["binding-no-code"]
+    link = {"type": "seealso", "other": {"display": "A"}}
+    assert judge({**PATIENT, "link": [link], "contact": [{"name": {"_text": absent}}]}) == []
+
+
+def test_the_system_of_an_identifier_is_absolute() -> None:
+    assert kinds(judge({**PATIENT, "identifier": [{"system": "here", "value": "1"}]})) == ["system-relative"]
+    tagged = judge({**PATIENT, "meta": {"tag": [{"system": "here", "code": "a"}]}})
+    assert [(kinds([one])[0], one.severity) for one in tagged] == [("system-relative", "warning")]
 
 
 @pytest.mark.parametrize(
