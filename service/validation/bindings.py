@@ -16,7 +16,7 @@ from service.validation.run import At, ItemCheck, Json, Run
 if TYPE_CHECKING:
     from service.validation.rules import Rules
 
-_uri = PRIMITIVES["uri"]
+_uri, _code = PRIMITIVES["uri"], PRIMITIVES["code"]
 MAX_VALUE_SET = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
 IDENTIFIER_TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _COUNTRY_TYPE = re.compile("NN[A-Z]{3}")
@@ -153,6 +153,8 @@ class Bindings:
         return found is not None and code.lower() in {one.code.lower() for one in found}
 
     def _judge(self, system: str, code: str, display: str | None) -> tuple[str, dict[str, Any]] | None:
+        if _code(code) is not None:
+            return None  # Its form is wrong, and that is said already.
         terminology = self._rules.terminology
         if terminology.in_system(system, code) is False and not _by_country(system, code):
             return "validation.code-unknown", {"code": code, "system": system}

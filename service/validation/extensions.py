@@ -54,7 +54,7 @@ class Extensions:
 
         def check(value: Any, sibling: Any, at: At, run: Run) -> None:
             url = value.get("url")
-            if type(url) is not str:
+            if type(url) is not str or not url:
                 return
             if not is_absolute(url):
                 if _parent(at, run) is None:
