@@ -90,7 +90,8 @@ class Profiles:
         abstract = type_name in ("Resource", "DomainResource")
 
         def check(value: Any, sibling: Any, at: At, run: Run) -> None:
-            before, run.profile = run.profile, name
+            before = run.profile, run.slice
+            run.profile, run.slice = name, None
             given = value.get("resourceType") if type(value) is dict else None
             if is_resource and not abstract and given != type_name:
                 run.add("validation.profile-type", at, type=given, wanted=type_name, url=name)
@@ -102,7 +103,7 @@ class Profiles:
                     for other in imposed:
                         other(value, sibling, at, run)
                     run.active.discard((id(value), mark))
-            run.profile = before
+            run.profile, run.slice = before
 
         return check
 

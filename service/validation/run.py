@@ -65,6 +65,7 @@ class Run:
     base: str | None = None  # the fullUrl of the entry that is being walked
     memo: dict[Any, Any] = field(default_factory=dict)
     profile: str | None = None
+    slice: str | None = None  # the element id of the slice of `profile` that is being checked
     active: set[tuple[int, str]] = field(default_factory=set)
 
     def add(
@@ -75,7 +76,8 @@ class Run:
         # Counted apart, so that no number of warnings can hide an error.
         self.counts[is_error] += 1
         if self.counts[is_error] <= self.options.limit:
-            self.found.append(Found(key, at, level, self.profile, constraint, params))
+            profile = f"{self.profile}#{self.slice}" if self.slice else self.profile
+            self.found.append(Found(key, at, level, profile, constraint, params))
 
     def trial(self, check: ItemCheck, value: Any, sibling: Any, at: At) -> list[Found]:
         """The errors that `check` would add; nothing is added."""

@@ -20,6 +20,7 @@ class Slice:
     def __init__(self, compiler: "Compiler", branch: Branch, sliced: Branch, base: Json, types: dict[str, str]) -> None:
         element = branch.element
         self.name = branch.slice_name
+        self.id: str = element.get("id", f"{element['path']}:{branch.slice_name}")
         self.least: int = element.get("min", 0)
         self.most: str = element.get("max", "*")
         self.each = _each(compiler, branch, base, types)
@@ -41,10 +42,12 @@ class Slice:
                 run.add("validation.slice-not-allowed", found[0].at, name=name, slice=self.name)
             else:
                 run.add("validation.slice-maximum", at, name=name, slice=self.name, most=self.most, count=count)
+        before, run.slice = run.slice, self.id
         for item in found:
             test = self.each.get(item.type)
             if test is not None:
                 test(item.value, item.sibling, item.at, run)
+        run.slice = before
         if self.inner is not None and found:
             self.inner.check(found, at, run)
 

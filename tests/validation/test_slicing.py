@@ -58,8 +58,8 @@ def test_slices_by_value(letters: str, rules: str, ordered: bool, expected: list
 
 def test_a_slice_says_which_of_its_rules_failed() -> None:
     found = judge({**PATIENT, "identifier": [{"system": "urn:x:c"}, {"system": "urn:x:a"}]}, by_system())
-    assert [(one.key, one.pointer, one.expression) for one in found] == [
-        ("validation.minimum", "/identifier/1", "Patient.identifier[1]")
+    assert [(one.key, one.pointer, one.expression, one.profile) for one in found] == [
+        ("validation.minimum", "/identifier/1", "Patient.identifier[1]", ROOT + "mine#Patient.identifier:a")
     ]
 
 
