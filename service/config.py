@@ -25,7 +25,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
-    host: str = Field("127.0.0.1", description="Address to listen on. Only loopback until clients can authenticate.")
+    host: str = Field("127.0.0.1", description="Address to listen on. Others than loopback need registered clients.")
     port: int = Field(8080, ge=0, le=65535, description="TCP port to listen on.")
     data: Path = Field(Path("var/data"), description="Folder for everything the service keeps on disk.")
     database: str | None = Field(
@@ -35,6 +35,32 @@ class Settings(BaseSettings):
     threads: int = Field(8, ge=1, le=256, description="Threads in each worker.")
     timeout: int = Field(60, ge=1, description="Seconds after which a worker that no longer answers is replaced.")
     max_body: int = Field(20_000_000, ge=1_000, description="Longest request body, in bytes; a longer one is a 413.")
+    base_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#\s]+(/[^?#\s]*)?$",
+        description="Address at which clients reach the service, for example `https://fhir.example.org`. Links, the"
+        " audience of tokens and the token endpoint are made with it. Unset: as the request says (loopback only).",
+    )
+    token_key: Path | None = Field(
+        None,
+        description="File with the private key (PEM, P-384) that signs access tokens, one for all replicas. Unset:"
+        " `token-key.pem` in the data folder, made when it is missing.",
+    )
+    token_seconds: int = Field(300, ge=10, le=3600, description="Seconds that an access token is good for.")
+    issuers: Path | None = Field(
+        None,
+        description="TOML file with a region's own authorization servers. Unset: `issuers.toml` in the data folder,"
+        " where there is one.",
+    )
+    fetch_private: bool = Field(
+        False, description="Whether keys (JWKS) may be fetched from private and loopback addresses."
+    )
+    rate: int = Field(
+        100,
+        ge=0,
+        description="Requests a second that one client may make of each worker, ten times as many in a burst; more are"
+        " a 429. 0 is no limit. The machine's own callers without a token have none.",
+    )
     id_key: SecretStr = Field(
         SecretStr(TEST_KEY),
         min_length=32,

@@ -20,6 +20,16 @@ from service.issues import issue
 @click.option("--workers", type=click.IntRange(1, 64), help="Worker processes.  [default: 1]")
 @click.option("--threads", type=click.IntRange(1, 256), help="Threads in each worker.  [default: 8]")
 @click.option("--timeout", type=click.IntRange(1), help="Seconds until a silent worker is replaced.  [default: 60]")
+@click.option("--base-url", help="Address at which clients reach the service.  [default: as requested, on loopback]")
+@click.option(
+    "--token-key", type=click.Path(dir_okay=False, path_type=Path), help="Key (PEM) that signs access tokens."
+)
+@click.option("--token-seconds", type=click.IntRange(10, 3600), help="Seconds a token is good for.  [default: 300]")
+@click.option(
+    "--issuers", type=click.Path(dir_okay=False, path_type=Path), help="File with other authorization servers."
+)
+@click.option("--fetch-private/--no-fetch-private", default=None, help="Whether keys may come from private addresses.")
+@click.option("--rate", type=click.IntRange(0), help="Requests a second a client may make.  [default: 100]")
 @click.option("--max-body", type=click.IntRange(1000), help="Longest request body in bytes.  [default: 20000000]")
 @click.option(
     "--activity-style", type=click.Choice(["detail", "reference"]), help="How measures stand in the CarePlan."
