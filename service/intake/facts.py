@@ -1,7 +1,8 @@
 """What the rules ask about a document, gathered in one walk along its shape."""
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from service.intake.shape import Shape
 from service.intake.times import day
 from service.issues import masked
 
-NESTED, REFERENCE, TIME, TEXT, OID = range(1, 6)
+OBJECT, LIST, REFERENCE, TIME, TEXT, OID = range(1, 7)
 ORDER = ("child", "guardian", "other", "professional", "organisation")
 """Where two things share a local id, the first of them in this order keeps it."""
 SHORTEST = 11
@@ -39,6 +40,14 @@ class Found(NamedTuple):
         return "".join([self.pointer, *(f"/{escape(str(step))}" for step in steps)])
 
 
+Leaf = tuple[Any, Any, Shape, Found | None]
+"""The same for a reference, a time or a text: there are many, and an unnamed tuple is made and read faster."""
+
+
+def _lists() -> dict[str, list[Found]]:
+    return defaultdict(list)
+
+
 @dataclass(slots=True)
 class Facts:
     """A document that satisfies its schema, by what the rules look for."""
@@ -46,11 +55,11 @@ class Facts:
     document: Mapping[str, Any]
     test_mode: bool
     recorded: date | None
-    objects: dict[str, list[Found]] = field(default_factory=dict)
-    entities: dict[str, list[Found]] = field(default_factory=dict)
-    references: list[Found] = field(default_factory=list)
-    times: list[Found] = field(default_factory=list)
-    strings: list[Found] = field(default_factory=list)
+    objects: dict[str, list[Found]] = field(default_factory=_lists)
+    entities: dict[str, list[Found]] = field(default_factory=_lists)
+    references: list[Leaf] = field(default_factory=list)
+    times: list[Leaf] = field(default_factory=list)
+    strings: list[Leaf] = field(default_factory=list)
     named: dict[str, Found] = field(default_factory=dict)
 
     def of(self, name: str) -> list[Found]:
@@ -100,43 +109,51 @@ def pointer(path: Any) -> str:
     return "".join(reversed(steps))
 
 
-def _walk(value: Any, shape: Shape, path: Any, around: Found | None, facts: Facts) -> None:
-    steps = _steps(shape)
-    only = steps.get("")
-    if only is None:
-        found = Found(value, path, shape, around)
-        if shape.name and path:
-            facts.objects.setdefault(shape.name, []).append(found)
-        if shape.entity:
-            facts.entities.setdefault(shape.entity, []).append(found)
-            around = found
-    for name, inner in value.items() if only is None else enumerate(value):
-        step = only or steps.get(name)
+def _walk(value: Mapping[str, Any], shape: Shape, path: Any, around: Found | None, facts: Facts) -> None:
+    found = Found(value, path, shape, around)
+    if shape.name and path:
+        facts.objects[shape.name].append(found)
+    if shape.entity:
+        facts.entities[shape.entity].append(found)
+        around = found
+    _below(value.items(), _steps(shape), path, around, facts)
+
+
+def _below(
+    values: Iterable[tuple[Any, Any]], steps: Mapping[Any, Step], path: Any, around: Found | None, facts: Facts
+) -> None:
+    """Walks the fields of an object, or the entries of a list: those have one step, under None."""
+    every = steps.get(None)
+    for name, value in values:
+        step = every or steps.get(name)
         if step is None:
             continue
-        sort, below = step
-        if sort == NESTED:
-            _walk(inner, below, (path, name), around, facts)
+        sort, shape = step
+        if sort == OBJECT:
+            _walk(value, shape, (path, name), around, facts)
+        elif sort == LIST:
+            _below(enumerate(value), _steps(shape), (path, name), around, facts)
         elif sort == REFERENCE:
-            facts.references.append(Found(inner, (path, name), below, around))
+            facts.references.append((value, (path, name), shape, around))
         elif sort == TIME:
-            facts.times.append(Found(inner, (path, name), below, around))
-        elif sort == OID or len(inner) >= SHORTEST:
-            facts.strings.append(Found(inner, (path, name), below, around))
+            facts.times.append((value, (path, name), shape, around))
+        elif sort == OID or len(value) >= SHORTEST:
+            facts.strings.append((value, (path, name), shape, around))
 
 
 @functools.lru_cache(1024)
-def _steps(shape: Shape) -> Mapping[Any, Step]:
-    """What to do with each field of an object (or, under the empty name, with the entries of a list)."""
-    below = {"": shape.items} if shape.items else {name: one.shape for name, one in shape.fields.items()}
+def _steps(shape: Shape) -> Mapping[str | None, Step]:
+    """What to do with each field of an object (or, under None, with the entries of a list)."""
+    below: dict[str | None, Shape]
+    below = {None: shape.items} if shape.items else {name: one.shape for name, one in shape.fields.items()}
     return {name: (sort, inner) for name, inner in below.items() if (sort := _sort(inner))}
 
 
 def _sort(shape: Shape) -> int:
     if shape.items is not None:
-        return NESTED if _sort(shape.items) else 0
+        return LIST if _sort(shape.items) else 0
     if shape.type == "object":
-        return NESTED
+        return OBJECT
     if shape.reference:
         return REFERENCE
     if shape.type != "string" or shape.enum or shape.special in ("date", "hetu"):

@@ -6,7 +6,8 @@ https://dvv.fi/en/personal-identity-code
 import re
 from datetime import date
 
-HETU = re.compile(r"(?<![0-9A-Za-z])[0-3]\d[01]\d{3}[-+A-FU-Y]\d{3}[0-9A-FHJ-NPR-Y](?![0-9A-Za-z])", re.IGNORECASE)
+# The look backwards comes second: a search that begins with a set of characters is much quicker.
+HETU = re.compile(r"[0-3](?<![0-9A-Za-z].)\d[01]\d{3}[-+A-FU-Y]\d{3}[0-9A-FHJ-NPR-Y](?![0-9A-Za-z])", re.IGNORECASE)
 """What looks like one, in any text."""
 
 _CHECK = "0123456789ABCDEFHJKLMNPRSTUVWXY"

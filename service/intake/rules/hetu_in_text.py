@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from service.intake.facts import Facts
+from service.intake.facts import Facts, pointer
 from service.intake.hetu import holds_hetu
 from service.issues import Issue, issue
 
@@ -10,7 +10,9 @@ IDS = ("localId", "uri")
 
 
 def check(facts: Facts) -> Iterator[Issue]:
-    for found in facts.strings:
-        if holds_hetu(found.value):
-            key = "intake.hetu-in-id" if found.shape.special in IDS else "intake.hetu-in-text"
-            yield issue(key, pointer=found.pointer)
+    if not holds_hetu("\n".join([text for text, *_ in facts.strings])):
+        return
+    for text, path, shape, _ in facts.strings:
+        if holds_hetu(text):
+            key = "intake.hetu-in-id" if shape.special in IDS else "intake.hetu-in-text"
+            yield issue(key, pointer=pointer(path))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from service.intake.facts import Facts
+from service.intake.facts import Facts, pointer
 from service.intake.times import Gap, Twice, moment
 from service.issues import Issue, issue
 
@@ -11,16 +11,16 @@ _FAR = re.compile(r"[+-](?:14:(?!00)|1[5-9]|[2-9]\d)[:\d]*$")
 
 
 def check(facts: Facts) -> Iterator[Issue]:
-    for found in facts.times:
+    for value, path, _, _ in facts.times:
         try:
-            moment(found.value)
+            moment(value)
         except Gap:
-            yield issue("intake.time-gap", pointer=found.pointer, value=found.value)
+            yield issue("intake.time-gap", pointer=pointer(path), value=value)
         except Twice as twice:
             first, second = twice.offsets
-            yield issue("intake.time-twice", pointer=found.pointer, value=found.value, first=first, second=second)
+            yield issue("intake.time-twice", pointer=pointer(path), value=value, first=first, second=second)
         except (ValueError, OverflowError):
-            yield issue("intake.time-not-real", pointer=found.pointer, value=found.value)
+            yield issue("intake.time-not-real", pointer=pointer(path), value=value)
         else:
-            if _FAR.search(found.value[16:]):
-                yield issue("intake.time-offset", pointer=found.pointer, value=found.value)
+            if _FAR.search(value[16:]):
+                yield issue("intake.time-offset", pointer=pointer(path), value=value)

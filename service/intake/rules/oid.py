@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from service.intake.facts import Facts
+from service.intake.facts import Facts, pointer
 from service.issues import Issue, issue
 
 LEARNERS = "1.2.246.562.24."
@@ -11,9 +11,9 @@ _NO_ARC = re.compile(r"[01]\.(?:[4-9]\d|\d{3,})(?:\.|\Z)")
 
 
 def check(facts: Facts) -> Iterator[Issue]:
-    for found in facts.strings:
-        if found.shape.special == "oid" and _NO_ARC.match(found.value):
-            yield issue("intake.oid-arc", pointer=found.pointer, value=found.value)
+    for value, path, shape, _ in facts.strings:
+        if shape.special == "oid" and _NO_ARC.match(value):
+            yield issue("intake.oid-arc", pointer=pointer(path), value=value)
     for child in facts.of("child"):
         oid = child.value.get("learnerOid", LEARNERS)
         if not oid.startswith(LEARNERS):

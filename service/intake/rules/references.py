@@ -4,6 +4,7 @@ Meetings, teams and plans may lie in another document of the same source: then i
 resolves when that document arrives. Organisations do not belong to themselves, by whatever way round.
 """
 
+import functools
 from collections.abc import Iterable, Iterator
 
 from service.intake.explain import suggestion
@@ -19,23 +20,31 @@ def check(facts: Facts) -> Iterator[Issue]:
         if kind not in NAMED and kind not in ACROSS and kind != "relation":
             for one in entities:
                 inside.setdefault((kind, one.around.path if one.around else None), []).append(one.value["id"])
-    for found in facts.references:
-        kinds = found.shape.reference
-        if set(kinds) <= NAMED:
-            yield from _named(facts, found)
-        elif found.value not in (known := across.get(kinds[0], _around(inside, kinds[0], found))):
-            yield _nowhere(facts, found, known, "intake.reference-elsewhere" if kinds[0] in ACROSS else None)
+    for value, path, shape, around in facts.references:
+        kinds = shape.reference
+        if _all_named(kinds):
+            if facts.kind(value) not in kinds:
+                yield _misnamed(facts, Found(value, path, shape, around))
+            continue
+        known = across[kinds[0]] if kinds[0] in ACROSS else _around(inside, kinds[0], around)
+        if value not in known:
+            elsewhere = "intake.reference-elsewhere" if kinds[0] in ACROSS else None
+            yield _nowhere(facts, Found(value, path, shape, around), known, elsewhere)
     yield from _circles(facts)
 
 
-def _named(facts: Facts, found: Found) -> Iterator[Issue]:
+@functools.lru_cache(256)
+def _all_named(kinds: tuple[str, ...]) -> bool:
+    return set(kinds) <= NAMED
+
+
+def _misnamed(facts: Facts, found: Found) -> Issue:
     kind = facts.kind(found.value)
     if not kind:
         fitting = [local for local, one in facts.named.items() if one.shape.entity in found.shape.reference]
-        yield _nowhere(facts, found, fitting, None)
-    elif kind not in found.shape.reference:
-        allowed = ", ".join(found.shape.reference)
-        yield issue("intake.reference-kind", pointer=found.pointer, kind=kind, allowed=allowed)
+        return _nowhere(facts, found, fitting, None)
+    allowed = ", ".join(found.shape.reference)
+    return issue("intake.reference-kind", pointer=found.pointer, kind=kind, allowed=allowed)
 
 
 def _nowhere(facts: Facts, found: Found, known: Iterable[str], elsewhere: str | None) -> Issue:
@@ -48,9 +57,8 @@ def _nowhere(facts: Facts, found: Found, known: Iterable[str], elsewhere: str | 
     return issue("intake.reference-nowhere", pointer=found.pointer, value=value)
 
 
-def _around(inside: dict[tuple[str, object], list[str]], kind: str, found: Found) -> list[str]:
+def _around(inside: dict[tuple[str, object], list[str]], kind: str, around: Found | None) -> list[str]:
     """The ids of `kind` in the nearest entity around the reference that holds any."""
-    around = found.around
     while around is not None:
         if (kind, around.path) in inside:
             return inside[kind, around.path]
