@@ -19,8 +19,10 @@ def _has(value: Any, name: str) -> bool:
 
 
 def _ext_1(value: Any, run: Run) -> bool:
-    has_value = any(key.startswith(("value", "_value")) for key in value)
-    return ("extension" in value) != has_value
+    for key in value:
+        if key[:5] == "value" or key[:6] == "_value":
+            return "extension" not in value
+    return "extension" in value
 
 
 def _ref_1(value: Any, run: Run) -> bool:

@@ -34,7 +34,8 @@ _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 def is_absolute(url: str) -> bool:
-    return _ABSOLUTE.match(url) is not None
+    """Whether `url` begins with a scheme (`https:`, `urn:`, …)."""
+    return url.startswith(("http:", "https:", "urn:")) or _ABSOLUTE.match(url) is not None
 
 
 class References:

@@ -23,7 +23,6 @@ from service.validation.run import At, Json, Run
 from service.validation.types import Types
 
 _ABSTRACT = frozenset(("Resource", "DomainResource"))
-_ONLY_TYPE = "http://hl7.org/fhir/StructureDefinition/"
 
 
 class Rules:
@@ -93,8 +92,9 @@ class Rules:
         """Check `value` against the profile `url`, which stands at `named_at`."""
         check = self.profiles.resource(url)
         if check is None:
-            if url.partition("|")[0] != _ONLY_TYPE + str(value.get("resourceType")):
-                run.add("validation.profile-unknown", named_at, severity=run.options.unknown_profiles, url=url)
+            severity = run.options.unknown_profiles
+            if severity != "ignore":
+                run.add("validation.profile-unknown", named_at, severity=severity, url=url)
             return
         mark = (id(value), url)
         if mark in run.active:

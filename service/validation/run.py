@@ -5,6 +5,7 @@ turns it into a JSON Pointer and a FHIRPath expression.
 """
 
 import datetime
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -158,6 +159,7 @@ def _resource_type(node: Any) -> str | None:
     return name if isinstance(name, str) else None
 
 
+@functools.lru_cache(maxsize=8192)
 def element(model: Model, type_name: str | None, key: str) -> tuple[str, str | None]:
     """The element's name and type for a JSON key; the key itself where the type does not know it."""
     if type_name is None:
