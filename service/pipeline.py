@@ -44,6 +44,15 @@ class Converted:
 
 
 @dataclass(frozen=True, slots=True)
+class Keyed:
+    """A document on its way. `document` is its keyed form, None where an issue is an error."""
+
+    document: dict[str, Any] | None
+    variant: Variant | None
+    issues: list[Issue]
+
+
+@dataclass(frozen=True, slots=True)
 class Restored:
     """What became of a Bundle on the way back. `document` is None where an issue is an error."""
 
@@ -137,6 +146,20 @@ class Converter:
         catalogue, issues = self.catalogue.reload()
         return Converter(self.key, catalogue, self.definitions, self.schemas, self.narrator), issues
 
+    def keyed(self, document: Any, *, variant: str | None = None, activity_style: str = "detail") -> "Keyed":
+        """A source document checked and in the form that the maps read, with the variant that maps it."""
+        chosen = self.catalogue.choose(document, variant)
+        if isinstance(chosen, Issue):
+            return Keyed(None, None, [chosen])
+        schema = self.schemas.of(chosen.overlays)
+        found = check(document, schema=schema)
+        if not has_errors(found) and (kind := document["kind"]) not in chosen.entry:
+            found.append(issue("mapping.no-entry", name=chosen.name, kind=kind))
+        if has_errors(found):
+            return Keyed(None, chosen, found)
+        made = keyed(document, self.key, processing=_processing(document, chosen, activity_style), schema=schema)
+        return Keyed(made, chosen, found)
+
     def convert(
         self,
         document: Any,
@@ -150,17 +173,11 @@ class Converter:
         `variant` names a mapping; without it the document's own model, county and organisation choose. With
         `activity_style` `reference`, measures and services stand beside the plan. `trace` tells which rule made what.
         """
-        chosen = self.catalogue.choose(document, variant)
-        if isinstance(chosen, Issue):
-            return Converted(document, None, [chosen])
-        schema = self.schemas.of(chosen.overlays)
-        found = check(document, schema=schema)
-        if has_errors(found):
-            return Converted(document, None, found)
+        ready = self.keyed(document, variant=variant, activity_style=activity_style)
+        if ready.document is None or ready.variant is None:
+            return Converted(document, None, ready.issues)
+        chosen, made, found = ready.variant, ready.document, ready.issues
         kind = document["kind"]
-        if kind not in chosen.entry:
-            return Converted(document, None, [*found, issue("mapping.no-entry", name=chosen.name, kind=kind)])
-        made = keyed(document, self.key, processing=_processing(document, chosen, activity_style), schema=schema)
         if trace:
             result, traced = chosen.compiled.run_traced(made, group=chosen.entry[kind])
         else:

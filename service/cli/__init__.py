@@ -9,6 +9,8 @@ import click
 COMMANDS = {
     "demo": "Show the whole way, from documents to FHIR, and end.",
     "convert": "Turn source documents into FHIR Bundles.",
+    "restore": "Turn Bundles that were made of documents back into documents.",
+    "keyed": "Show the form of a document that the maps read, for other engines.",
     "validate": "Check FHIR resources against R4 and profiles.",
     "explain": "Say which rule and which source value made an element.",
     "transform": "Run any FHIR Mapping Language map on any JSON.",
