@@ -166,14 +166,14 @@ def find(
     if reference is not None:
         statement = statement.join(audit_entity, audit_entity.c.seq == audit.c.seq)
         statement = statement.where(audit_entity.c.reference == reference)
-    conditions = (
-        (id_, audit.c.id == id_),
-        (organisation, audit.c.organisation == organisation),
-        (since, audit.c.recorded >= since),
-        (until, audit.c.recorded <= until),
-        (before, audit.c.seq < before),
-    )
-    statement = statement.where(*(condition for value, condition in conditions if value is not None))
+    equal = {"id": id_, "organisation": organisation}
+    statement = statement.where(*(audit.c[name] == value for name, value in equal.items() if value is not None))
+    if since is not None:
+        statement = statement.where(audit.c.recorded >= since)
+    if until is not None:
+        statement = statement.where(audit.c.recorded <= until)
+    if before is not None:
+        statement = statement.where(audit.c.seq < before)
     return [_row(one) for one in connection.execute(statement.order_by(audit.c.seq.desc()).limit(count))]
 
 

@@ -90,7 +90,8 @@ def _agents(row: Row) -> list[dict[str, Any]]:
 
 def _organisation(oid: str, name: str) -> dict[str, Any]:
     who: dict[str, Any] = {"identifier": {"system": _OID, "value": f"urn:oid:{oid}"}} if oid else {}
-    return who | ({"display": name} if name or not oid else {}) or {"display": "anonymous"}
+    shown = name or ("" if oid else "anonymous")
+    return who | ({"display": shown} if shown else {})
 
 
 def _entities(row: Row) -> list[dict[str, Any]]:

@@ -3,13 +3,20 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, exists, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.bulk import insert_rows
 from service.store.engine import Again
 from service.store.resources import Key
 from service.store.tables import document, document_resource, document_version, resource, version
+
+_SEEN = select(document).where(
+    document.c.organisation == bindparam("of_organisation"),
+    document.c.system == bindparam("of_system"),
+    document.c.id == bindparam("of_id"),
+)
+_LOCKED = _SEEN.with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +40,8 @@ class Kept:
 
 def find(connection: Connection, identity: Identity, *, lock: bool = False) -> Kept | None:
     """The document, if it is here; with `lock`, nobody else can change it until the transaction ends."""
-    statement = select(document).where(
-        document.c.organisation == identity.organisation,
-        document.c.system == identity.system,
-        document.c.id == identity.id,
-    )
-    row = connection.execute(statement.with_for_update() if lock else statement).one_or_none()
+    wanted = {"of_organisation": identity.organisation, "of_system": identity.system, "of_id": identity.id}
+    row = connection.execute(_LOCKED if lock else _SEEN, wanted).one_or_none()
     return None if row is None else Kept(row.did, row.kind, row.version, bytes(row.digest))
 
 

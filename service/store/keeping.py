@@ -90,12 +90,11 @@ def keep(
         Prepared(Change(*key, "DELETE", None, origin), b"", None) for key, rid in vanished.items() if rid in retired
     ]
     changes = [replace(one, change=replace(one.change, origin=origin)) for one in prepared]
-    results = apply(connection, [*changes, *gone], known, owner, now)
+    rids = {key: row.rid for key, row in known.items()}
+    results = apply(connection, [*changes, *gone], known, owner, now, rids)
     documents.unlink(connection, did, vanished.values())
-    added = wanted - before.keys()
-    rows = known | (current(connection, [key for key in added if key not in known], lock=False) if added else {})
-    documents.link(connection, did, {rows[key].rid for key in added})
-    sent = _enqueue(connection, document, resources, rows, results, vanished, now)
+    documents.link(connection, did, {rids[key] for key in wanted - before.keys()})
+    sent = _enqueue(connection, document, resources, known, results, vanished, now)
     return Accepted(
         "created" if kept is None else "updated",
         identity.id,
@@ -141,7 +140,7 @@ def _enqueue(
     connection: Connection,
     document: Document,
     resources: Sequence[Mapping[str, Any]],
-    rows: Mapping[Key, Current],
+    known: Mapping[Key, Current],
     results: Mapping[Key, Written],
     vanished: Iterable[Key],
     now: int,
@@ -155,15 +154,17 @@ def _enqueue(
     for plan in plans:
         key = ("CarePlan", plan["id"])
         written = results[key].stored
-        version = written.version if written is not None else rows[key].version
+        version = written.version if written is not None else known[key].version
         found = recipients(plan, resources, now)
-        outbox.cancel(connection, "/".join(key), [one.organisation for one in found], "no-longer-permitted")
+        if key in known:
+            outbox.cancel(connection, "/".join(key), [one.organisation for one in found], "no-longer-permitted")
         made += [
             Delivery(one.organisation, document.family, "/".join(key), version, outbox.PLAN, one.not_before)
             for one in found
         ]
-    outbox.enqueue(connection, made, now)
-    return outbox.of(connection, [f"CarePlan/{one['id']}" for one in plans]) if made else []
+    fresh = outbox.enqueue(connection, made, now)
+    here = [f"CarePlan/{plan['id']}" for plan in plans if ("CarePlan", plan["id"]) in known]
+    return outbox.of(connection, here) if here else fresh
 
 
 def _dangling(connection: Connection, resources: Sequence[Mapping[str, Any]], here: set[Key]) -> list[Issue]:

@@ -120,11 +120,17 @@ def _current(row: Any) -> Current:
 
 
 def apply(
-    connection: Connection, changes: Sequence[Prepared], known: Mapping[Key, Current], author: Author, now: int
+    connection: Connection,
+    changes: Sequence[Prepared],
+    known: Mapping[Key, Current],
+    author: Author,
+    now: int,
+    fresh_rids: dict[Key, int] | None = None,
 ) -> dict[Key, Written]:
     """Write `changes`, at most one for each resource, over what `current` gave for their keys.
 
-    A change with the content that is there already is `unchanged` and makes no version. Raises `Again` where another
+    A change with the content that is there already is `unchanged` and makes no version. The numbers of what is new are
+    put into `fresh_rids`. Raises `Again` where another
     transaction has created one of them meanwhile.
     """
     results: dict[Key, Written] = {}
@@ -141,6 +147,8 @@ def apply(
         else:
             moved.append((one, before))
     rids = _insert(connection, fresh, author, now)
+    if fresh_rids is not None:
+        fresh_rids.update(rids)
     news = [_News(one, rids[one.change.key], 1, now, "created") for one in fresh]
     news += [_advanced(one, before, now) for one, before in moved]
     _move(connection, news[len(fresh) :])

@@ -1,0 +1,65 @@
+"""The database's shape: revisions, and starts on one that does not fit."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from service.fhir.definitions import core
+from service.store import StoreError, open_store, schema, tables
+from service.store.engine import FILE, Database
+
+
+def test_the_revisions_make_the_tables_that_the_program_has(url: str) -> None:
+    database = Database(url)
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, tables.metadata) == []
+    assert schema.upgrade(database) == (schema.head(), schema.head())
+    database.close()
+
+
+def test_a_new_data_folder_is_made_ready(tmp_path: Path) -> None:
+    one = open_store(None, tmp_path / "new" / "data", core())
+    assert schema.check_schema(one.database) == []
+    one.close()
+    assert (tmp_path / "new" / "data" / FILE).exists()
+    open_store(None, tmp_path / "new" / "data", core()).close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "key"),
+    [
+        ("UPDATE alembic_version SET version_num = '9999'", "store.schema-new"),
+        ("DELETE FROM alembic_version", "store.schema-foreign"),
+    ],
+)
+def test_a_start_on_another_schema_says_so_and_refuses(url: str, tmp_path: Path, statement: str, key: str) -> None:
+    database = Database(url)
+    with database.engine.begin() as connection:
+        connection.execute(text(statement))
+    database.close()
+    with pytest.raises(StoreError) as error:
+        open_store(url, tmp_path, core())
+    assert [one.key for one in error.value.issues] == [key]
+
+
+def test_an_older_revision_is_refused_until_it_is_upgraded(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(url)
+    known = schema.head()
+    monkeypatch.setattr(schema, "head", lambda: "a-newer-one")
+    assert [one.key for one in schema.check_schema(database)] == ["store.schema-old"]
+    database.close()
+    with pytest.raises(StoreError) as error:
+        open_store(url, tmp_path, core())
+    assert error.value.issues[0].params == {"have": known, "needed": "a-newer-one"}
+
+
+def test_an_empty_database_is_not_filled_without_being_asked(tmp_path: Path) -> None:
+    with pytest.raises(StoreError) as error:
+        open_store(f"sqlite:///{tmp_path / 'other.sqlite'}", tmp_path, core())
+    assert [one.key for one in error.value.issues] == ["store.schema-empty"]
