@@ -36,6 +36,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from service import assets
 from service.fhir.json import JsonError, parse
 from service.issues import LANGUAGES, Issue, has_errors, issue
 from service.mapping.compiler import Compiled, compile_maps
@@ -277,7 +278,8 @@ def _variant(
         concepts, issues = {one["url"]: one for one in parent.concepts}, list[Issue]()
     else:
         concepts = _merged_concepts(chain)
-        compiled, issues = _compiled(chain, models, concepts)
+        # What travels with the program was checked when it was made; whatever else is new is checked now.
+        compiled, issues = _compiled(chain, models, concepts, check=old is not None or not _shipped(chain))
     if compiled is None:
         return None, issues
     tables = {key: _inherited([getattr(one, key) for one in chain]) for key in ("entry", "inbound", "dropped")}
@@ -293,6 +295,10 @@ def _variant(
     ), issues  # fmt: skip
 
 
+def _shipped(chain: Sequence[Folder]) -> bool:
+    return all(one.path.parent == assets.mappings() for one in chain)
+
+
 def _overlays(chain: Sequence[Folder]) -> Overlays:
     return tuple(one.overlay for one in chain if one.overlay is not None)
 
@@ -306,7 +312,7 @@ def _merged_concepts(chain: Sequence[Folder]) -> dict[str, Mapping[str, Any]]:
 
 
 def _compiled(
-    chain: Sequence[Folder], models: Models, concepts: Mapping[str, Mapping[str, Any]]
+    chain: Sequence[Folder], models: Models, concepts: Mapping[str, Mapping[str, Any]], *, check: bool
 ) -> tuple[Compiled | None, list[Issue]]:
     types, issues = models(_overlays(chain))
     if has_errors(issues):
@@ -315,7 +321,7 @@ def _compiled(
     layers = [folder.maps for folder in chain]
     maps = [one for layer in reversed(layers) for one in layer]
     depth = {id(one): number for number, layer in enumerate(layers) for one in layer}
-    return compile_maps(maps, types, concepts.values(), layer=lambda one: depth[id(one)])
+    return compile_maps(maps, types, concepts.values(), layer=lambda one: depth[id(one)], check=check)
 
 
 def _inherited(tables: Iterable[Mapping[str, str]]) -> dict[str, str]:

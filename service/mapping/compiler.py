@@ -44,13 +44,23 @@ class Result:
 
 
 class Compiled:
-    """Compiled maps; `fields_used` are the elements of logical models that rules read (`YhdessaMeeting.start`)."""
+    """Compiled maps."""
 
     def __init__(self, linker: Linker, program: Program) -> None:
         self.maps = tuple(unit.map for unit in linker.units)
-        self.fields_used = frozenset(one.removeprefix("@") for one in program.build.used if one.startswith("@"))
         self._linker = linker
         self._program = program
+
+    @functools.cached_property
+    def fields_used(self) -> frozenset[str]:
+        """The elements of logical models that rules read (`YhdessaMeeting.start`)."""
+        self._program.check()
+        return frozenset(one.removeprefix("@") for one in self._program.build.used if one.startswith("@"))
+
+    def check(self) -> list[Issue]:
+        """What is wrong with the maps, for those that were compiled unchecked."""
+        self._program.check()
+        return list(self._linker.findings.issues)
 
     @functools.cached_property
     def _traced(self) -> Program:
@@ -59,6 +69,7 @@ class Compiled:
     @property
     def source(self) -> str:
         """The generated Python, for people."""
+        self._program.check()
         return self._program.source()
 
     @property
@@ -72,6 +83,7 @@ class Compiled:
 
     def warm(self) -> None:
         """Makes every function now instead of when it is first called."""
+        self._program.check()
         for name in self._program.build.functions:
             self._program.make(name)
 
@@ -132,7 +144,10 @@ class Compiled:
             hint = near(group or "", self.groups)
             return Result(None, (issue("fml.unknown-group", name=group, hint=hint),))
         targets: dict[str, Any] = {}
-        failure = _call(program, program.entry(*found), source, run, targets)
+        entry = program.entry(*found)
+        if has_errors(program.build.findings.issues):
+            return Result(None, tuple(program.build.findings.issues))
+        failure = _call(program, entry, source, run, targets)
         if failure is not None:
             return Result(None, (*run.issues, failure), tuple(run.log))
         return Result(next(iter(targets.values()), None), tuple(run.issues), tuple(run.log), targets)
@@ -169,12 +184,14 @@ def compile_maps(
     conceptmaps: Iterable[Mapping[str, Any]] = (),
     *,
     layer: Callable[[Map], int] = lambda _: 0,
+    check: bool = True,
 ) -> tuple[Compiled | None, list[Issue]]:
     """The maps, linked and compiled, and what is wrong with them; None where there is an error.
 
     The first group of the first map is where a run starts by default. `models` say what types look like (of several,
     the first that knows a type); without any, targets take the shape that the rules give them. A group in a map of a
-    higher `layer` replaces the groups of the same name in lower ones.
+    higher `layer` replaces the groups of the same name in lower ones. Without `check` only the maps' heads are looked
+    at, which takes a fraction of the time: a wrong rule is then found by the first run that needs its group.
     """
     given = tuple(maps)
     if not given:
@@ -183,7 +200,8 @@ def compile_maps(
     linker = Linker(given, Layers(models), list(conceptmaps), findings, layer)
     program = Program(linker, findings, traced=False)
     try:
-        program.check()
+        if check:
+            program.check()
     except RecursionError:
         return None, [*findings.issues, issue("fml.too-deep-run", where=given[0].file)]
     if has_errors(findings.issues):

@@ -1,10 +1,12 @@
-"""The Python functions of a linked set of maps: each is written when the maps are checked, and made when first called.
+"""The Python functions of a linked set of maps: each is written when the maps are checked, or when a run first needs
+it, and made when first called.
 
 Python's own compiler takes longer than all the rest, and a document meets only some of the functions.
 """
 
 import builtins
 import functools
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -37,9 +39,17 @@ class Program:
         self.build = Build(linker, linker.model, findings, traced, self.names, late=_late(linker))
         self._entries: dict[int, Entry] = {}
         self._installed = 0
+        self._checked = False
+        self._lock = threading.RLock()
 
     def check(self) -> None:
         """Writes every group, for each kind of call that the maps make, so that every error comes to light."""
+        with self._lock:
+            if not self._checked:
+                self._checked = True
+                self._check()
+
+    def _check(self) -> None:
         called = _called(self.linker)
         everything = [(unit, group) for unit in self.linker.units for group in unit.map.groups]
         for unit, group in everything:
@@ -53,8 +63,11 @@ class Program:
         """How to run a group from outside, with the types that it declares."""
         unit, group = self.linker.replacements.get(group.name, (unit, group))
         if id(group) not in self._entries:
-            self._entries[id(group)] = self._start(unit, group)
-            self._write()
+            with self._lock:
+                if id(group) not in self._entries:
+                    entry = self._start(unit, group)
+                    self._write()
+                    self._entries[id(group)] = entry
         return self._entries[id(group)]
 
     def _start(self, unit: Unit, group: Group) -> Entry:
