@@ -9,7 +9,7 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ def render(sheet: Sheet, now: datetime, *, archive: bool = False) -> bytes:
     with _lock:
         made = _compiler().compile(
             format="pdf",
-            sys_inputs={"sheet": data, "date": now.strftime("%Y-%m-%d-%H-%M-%S")},
+            sys_inputs={"sheet": data, "date": now.astimezone(UTC).strftime("%Y-%m-%d-%H-%M-%S")},
             pdf_standards=["a-2a", "ua-1"] if archive else ["ua-1"],
             timestamp=int(now.timestamp()),
         )

@@ -39,8 +39,7 @@ def child(plan: Plan, words: Words, _now: Now) -> Section | None:
 def _whose(view: View, plan: Plan, words: Words) -> str:
     heard = words("heard by %(name)s", name=short(view.heard_by, words, plan.language)) if view.heard_by else ""
     date = day(view.heard, words.language) if view.heard else ""
-    how = f"{view.how[:1].lower()}{view.how[1:]}" if view.how else ""
-    return ", ".join(filter(None, [view.child.short if view.child else "", how, f"{heard} {date}".strip()]))
+    return " · ".join(filter(None, [view.child.short if view.child else "", view.how, f"{heard} {date}".strip()]))
 
 
 def _cards(plan: Plan, words: Words, now: Now) -> Section | None:
@@ -238,6 +237,8 @@ def _value(value: object, words: Words) -> str:
         shown = value.get("display") or value.get("code") or value.get("value") or value.get("url") or ""
         return f"{shown} {value.get('unit', '')}".strip()
     text = str(value)
+    if not isinstance(value, str) and words.language != "en":
+        return text.replace(".", ",")
     return day(text, words.language) if len(text) == 10 and text[4:8:3] == "--" else text
 
 
@@ -251,6 +252,8 @@ def team(plan: Plan, words: Words, _now: Now) -> Section | None:
             Row(words("Place"), place),
             Row(words("Present"), _names(plan.meeting.who, plan, words)),
         )))  # fmt: skip
+    if plan.near is not None and not plan.team:
+        blocks.append(Rows((Row(words("Near worker"), full(plan.near, words, plan.language)),)))
     if plan.contributors:
         blocks.append(Rows((Row(words("The plan was made by"), _names(plan.contributors, plan, words)),)))
     grown = [one for one in plan.team if one.party.kind != "child"]

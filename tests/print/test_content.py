@@ -186,3 +186,11 @@ def test_members_who_have_left_are_no_responsible_workers(twins: dict[str, Any])
             participant["period"] = {"end": "2025-09-01"}
     page = text_of(printed(twins, language="en", format="html", now=NOW))
     assert flat("Your responsible worker Paula Luoto") in page
+
+
+def test_assessments_are_written_as_the_language_writes_numbers() -> None:
+    name, plan = "aika-shared-plan-measures-abc", "suunnitelma-eino"
+    pages = {one: text_of(printed(bundle(name), plan, language=one, format="html", now=NOW)) for one in ("fi", "en")}
+    assert flat("sanamuoto 3 (asetus, ei valtakunnallinen): 3,5") in pages["fi"]
+    assert flat("sanamuoto 3 (asetus, ei valtakunnallinen): 3.5") in pages["en"]
+    assert flat("Perheen omin sanoin: Nukkuminen on nyt se vaikein asia.") in pages["fi"]

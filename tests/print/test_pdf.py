@@ -118,7 +118,7 @@ def test_the_same_plan_gives_the_same_bytes() -> None:
 
 def test_the_file_says_when_it_was_printed() -> None:
     pdf = document(_printed(*ABC))
-    assert str(pdf.docinfo["/CreationDate"]).startswith("D:20250920")
+    assert str(pdf.docinfo["/CreationDate"]) == "D:20250920123000Z"
     assert flat("Tulostettu 20.9.2025") in flat(_everything(pdf))
 
 
