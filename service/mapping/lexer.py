@@ -28,6 +28,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_KINDS = ("", *_TOKEN.groupindex)
 _SPACE = re.compile(r"\s*")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "f": "\f"}
@@ -46,7 +47,7 @@ class Token:
 
     def is_(self, *texts: str) -> bool:
         """Whether it is one of these operators or bare words."""
-        return self.kind in ("op", "name") and self.text in texts
+        return self.text in texts and (self.kind == "op" or self.kind == "name")
 
 
 class Lexer:
@@ -78,17 +79,18 @@ class Lexer:
                 self._stray(at)
                 at += 1
                 continue
-            kind = match.lastgroup or "end"
+            group = match.lastindex or 0
+            kind = _KINDS[group]
             if kind == "end":
                 break
-            at = match.end()
-            start = match.start(kind)
+            start, at = match.span(group)
             if kind == "comment":
-                self._comment(match[kind], start, found, comments)
-                continue
-            found.append(Token(kind, match[kind], start, at, "\n".join(comments) if comments else None))
-            if comments:
+                self._comment(match[group], start, found, comments)
+            elif comments:
+                found.append(Token(kind, match[group], start, at, "\n".join(comments)))
                 comments = []
+            else:
+                found.append(Token(kind, match[group], start, at))
         found.append(Token("end", "", len(self.text), len(self.text), "\n".join(comments) or None))
         return found
 

@@ -6,11 +6,10 @@ Places (`at`) and comments take no part in comparisons: two maps are equal when 
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where something stands in a map file; line and column count from 1."""
 
     file: str

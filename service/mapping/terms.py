@@ -16,6 +16,11 @@ _UNITS = re.compile(r"(?:year|month|week|day|hour|minute|second|millisecond)s?\Z
 _MARKS = frozenset(
     {"+", "-", "*", "/", "&", "|", "=", "~", "!=", "!~", "<", ">", "<=", ">=", ".", "%", "$", "<-", ">-", "--"}
 )
+_STOPS = frozenset({"->", ";", "{", "}", "<<", ">>", ":", "==", ".."})
+_INTEGER = re.compile(r"-?\d+")
+_DECIMAL = re.compile(r"-?\d+\.\d+")
+_STRING = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
+_VARIABLE = re.compile(r"[A-Za-z_]\w*|`[^`\\]*`")
 _MOST = 50
 
 
@@ -145,24 +150,25 @@ def read_expression(cursor: Cursor, *, listed: bool = False) -> Expression:
     operand_due = True
     while cursor.token.kind != "end":
         token = cursor.token
-        if token.is_("(", "["):
+        mark = token.text if token.kind == "op" else ""
+        if mark in ("(", "["):
             depth += 1
             operand_due = True
-        elif token.is_(")", "]"):
+        elif mark in (")", "]"):
             if depth == 0:
                 break
             depth -= 1
             operand_due = False
-        elif token.is_("{") and cursor.ahead(1).is_("}") and (operand_due or depth):
+        elif mark == "{" and cursor.ahead(1).is_("}") and (operand_due or depth):
             cursor.next()
             operand_due = False
-        elif token.is_(","):
+        elif mark == ",":
             if depth == 0:
                 break
             operand_due = True
-        elif token.is_("->", ";", "{", "}", "<<", ">>", ":", "==", "..", "map") and token.kind == "op":
+        elif mark in _STOPS:
             break
-        elif (token.kind == "op" and token.text in _MARKS) or (
+        elif mark in _MARKS or (
             token.kind == "name"
             and not operand_due
             and token.text in _OPERATORS
@@ -232,7 +238,7 @@ def read_param(cursor: Cursor, *, listed: bool = False) -> Param:
         literal = as_literal(expression.text)
         if literal is not None:
             return Param("literal", literal, place)
-        if re.fullmatch(r"[A-Za-z_]\w*|`[^`\\]*`", expression.text):
+        if _VARIABLE.fullmatch(expression.text):
             return Param("variable", expression.text.strip("`"), place)
     return Param("expression", expression.text, place)
 
@@ -241,10 +247,10 @@ def as_literal(text: str) -> str | int | Decimal | bool | None:
     """The value of a literal that a StructureMap parameter can hold; None for any other text."""
     if text in ("true", "false"):
         return text == "true"
-    if re.fullmatch(r"-?\d+", text):
+    if _INTEGER.fullmatch(text):
         return int(text)
-    if re.fullmatch(r"-?\d+\.\d+", text):
+    if _DECIMAL.fullmatch(text):
         return Decimal(text)
-    if re.fullmatch(r"'(?:[^'\\]|\\.)*'", text, re.DOTALL):
+    if _STRING.fullmatch(text):
         return unquote(text)
     return None
