@@ -43,10 +43,12 @@ def passed(contact: Contact, now: datetime | None) -> bool:
 def _contact(plan: Plan, words: Words, now: datetime | None) -> Card:
     contact = next_contact(plan, now)
     title = words("Next contact")
+    asked = [_hidden(plan, words)] if plan.protected else []
     if contact is None:
         gone = any(one.status in GONE for one in plan.contacts)
         said = words("The agreed time was cancelled. Agree on a new time with the responsible worker.")
-        return Card(title, (), (Paragraph(said if gone else words("No time has been agreed yet.")),))
+        remark = said if gone else words("No time has been agreed yet.")
+        return Card(title, (), tuple(Paragraph(one) for one in [remark, *asked]))
     big = (weekday(contact.start, words.language), clock(contact.start, contact.end, words.language))
     remarks = [
         words("This time has already passed.") if passed(contact, now) else "",
@@ -61,13 +63,11 @@ def _contact(plan: Plan, words: Words, now: datetime | None) -> Card:
         Row(words("With"), everybody(contact.who, words, plan.language)),
         Row(words("About"), contact.text, own=True),
     )
-    asked = [hidden(plan, words)] if plan.protected and contact.place else []
     texts = tuple(Paragraph(one) for one in [*filter(None, remarks), *asked])
     return Card(title, tuple(filter(None, big)), (Rows(found), *texts) if found else texts)
 
 
-def hidden(plan: Plan, words: Words) -> str:
-    """Why there are no places, and whom to ask."""
+def _hidden(plan: Plan, words: Words) -> str:
     if not plan.responsible:
         return words("For your safety, this paper has no addresses or places. Ask the worker you know for them.")
     names = words.both(one.name or short(one, words, plan.language) for one in plan.responsible)

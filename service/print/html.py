@@ -43,16 +43,14 @@ def fragment(sheet: Sheet) -> str:
     """The `div` of a narrative: headings, paragraphs, lists and tables only."""
     draw = _Draw(sheet)
     body = "".join(draw.section(one) for one in sheet.sections)
-    closing = "".join(f"<p>{_text(one)}</p>" for one in sheet.closing)
     return (
         f'<div xmlns="http://www.w3.org/1999/xhtml" lang="{sheet.language}" xml:lang="{sheet.language}">'
-        f"{draw.top()}{body}{closing}</div>"
+        f"{draw.top()}{body}</div>"
     )
 
 
 def _footer(sheet: Sheet) -> str:
-    said = "".join(f"<p>{_text(one)}</p>\n" for one in (*sheet.closing, sheet.footer) if one)
-    return f"<footer>\n{said}</footer>\n" if said else ""
+    return f"<footer>\n<p>{_text(sheet.footer)}</p>\n</footer>\n" if sheet.footer else ""
 
 
 def _text(text: str) -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from service.print import child as childs
-from service.print.cards import hidden, next_contact, points
+from service.print.cards import next_contact, points
 from service.print.dates import HELSINKI, day
 from service.print.model import Plan
 from service.print.saying import when
@@ -17,7 +17,6 @@ def sheet(plan: Plan, words: Words, now: datetime | None, *, child: bool = False
     found = childs.sections(plan, words, now) if child else sections(plan, words, now)
     lacking = None if child else _lacking(plan, words)
     title = words("My plan") if child and len(plan.children) < 2 else words("Our plan") if child else plan.title
-    closing = [hidden(plan, words)] if plan.protected else []
     names = words.both(one.short if child else one.name for one in plan.children)
     today = day(now.astimezone(HELSINKI).date().isoformat(), words.language) if now else ""
     return Sheet(
@@ -28,7 +27,6 @@ def sheet(plan: Plan, words: Words, now: datetime | None, *, child: bool = False
         subtitle=(names,) if child else tuple(filter(None, [names, *_when(plan, words)])),
         banners=tuple(_banners(plan, words, copy_of)),
         sections=(*found, lacking) if lacking else found,
-        closing=tuple(closing),
         footer=words("Printed %(date)s", date=today) if today else "",
         page=words("Page {page} of {pages}"),
         child=child,

@@ -115,7 +115,6 @@ class Sheet:
     subtitle: tuple[str, ...]
     banners: tuple[str, ...]
     sections: tuple[Section, ...]
-    closing: tuple[str, ...]
     footer: str
     page: str
     child: bool = False
