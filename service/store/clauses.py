@@ -15,7 +15,7 @@ from service.store.tables import INDEXES, disclosure, reference, resource
 from service.store.terms import LAST
 from service.store.visibility import Visibility, visible
 
-ENOUGH = 500
+ENOUGH = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,11 @@ class Parameters:
 
     def _of(self, type_name: str) -> Mapping[str, Parameter]:
         found: dict[str, Parameter] = {}
+        builder = Builder(self.definitions, type_name)
         for code, definition in self.definitions.search_parameters(type_name).items():
+            # R4 has some that lead nowhere, as Patient's `part-agree`: they are not there to be promised.
+            if code not in OF_ROW and not builder.leads(definition.get("expression", "")):
+                continue
             made = self._parameter(type_name, code, definition)
             if made is not None:
                 found[code] = made

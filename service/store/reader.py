@@ -12,6 +12,7 @@ from service.issues import issue
 from service.store import terms
 from service.store.errors import StoreError
 from service.store.parameters import Parameter, Parameters
+from service.store.records import ID
 from service.store.terms import Expand, Test
 
 MODIFIERS: dict[str, tuple[str, ...]] = {
@@ -56,7 +57,7 @@ class Reader:
         return tuple(self._group(parameter, one) for one in _values(parameter, value))
 
     def ids(self, value: str) -> Test:
-        wanted = [terms.plain(one) for one in terms.split(value, ",")]
+        wanted = [one for one in value.split(",") if ID.fullmatch(one)]
         return lambda row: row.c.id.in_(wanted)
 
     def updated(self, value: str) -> Test:

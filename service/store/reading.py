@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
 from service.store.paging import History, decode_history, encode_history
-from service.store.records import Stored
+from service.store.records import ID, Stored
 from service.store.resources import NOW, SHOWN, stored_of
 from service.store.tables import resource, version
 from service.store.visibility import Visibility, visible
@@ -26,6 +26,8 @@ class HistoryPage:
 
 def read(connection: Connection, type_name: str, id_: str, who: Visibility) -> Stored | None:
     """The current version, deleted or not; None where there is none that `who` may see."""
+    if ID.fullmatch(id_) is None:
+        return None
     statement = select(*SHOWN).select_from(NOW).where(resource.c.type == type_name, resource.c.id == id_)
     row = connection.execute(statement.where(visible(who, resource))).one_or_none()
     return None if row is None else stored_of(row)
@@ -33,6 +35,8 @@ def read(connection: Connection, type_name: str, id_: str, who: Visibility) -> S
 
 def vread(connection: Connection, type_name: str, id_: str, number: int, who: Visibility) -> Stored | None:
     """One version; None where there is none that `who` may see."""
+    if ID.fullmatch(id_) is None:
+        return None
     seen = and_(resource.c.type == type_name, resource.c.id == id_, version.c.version == number)
     row = connection.execute(_versions().where(seen, visible(who, resource, version.c.version))).one_or_none()
     return None if row is None else stored_of(row)
@@ -54,6 +58,8 @@ def history(
     Raises `StoreError` where `page` is no token of ours.
     """
     position = decode_history(page) if page else None
+    if id_ is not None and ID.fullmatch(id_) is None:
+        return HistoryPage((), 0, None)
     conditions = _wanted(type_name, id_, since, at)
     if position is None:
         position = History(connection.execute(select(func.coalesce(func.max(version.c.seq), 0))).scalar_one(), None)

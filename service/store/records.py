@@ -1,5 +1,6 @@
 """What the store gives and takes: a stored version, who wrote it, what became of a write."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,8 @@ from service.fhir.json import parse
 from service.store.values import instant
 
 Status = Literal["created", "updated", "unchanged", "deleted", "absent"]
+ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+"""What the id of a resource looks like."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

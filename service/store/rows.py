@@ -48,7 +48,7 @@ def token_of(kind: str, param: int, system: int) -> Convert | None:
     if kind == "ContactPoint":
         return lambda value, rows: _put(param, value.get("value") if type(value) is dict else None, 0, rows)
     if kind == "boolean":
-        return lambda value, rows: _put(param, {True: "true", False: "false"}.get(value), 0, rows)
+        return lambda value, rows: _put(param, str(value).lower() if type(value) is bool else None, 0, rows)
     if kind[0].islower():
         return lambda value, rows: _put(param, value, system, rows)
     return None

@@ -19,7 +19,7 @@ from service.store import reading
 from service.store.errors import StoreError
 from service.store.parameters import Parameters
 from service.store.query import Pair, Query, parse
-from service.store.records import Author, Change, Stored, Written
+from service.store.records import ID, Author, Change, Stored, Written
 from service.store.resources import Current, Key, apply, current, prepare
 from service.store.search import matching
 from service.store.tables import guard
@@ -27,7 +27,6 @@ from service.store.terms import Expand
 from service.store.values import micros
 from service.store.visibility import EVERYTHING, Visibility
 
-_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _ETAG = re.compile(r'(?:W/)?"([1-9][0-9]{0,8})"|([1-9][0-9]{0,8})')
 
 
@@ -159,7 +158,7 @@ def guarded(connection: Connection, keys: Iterable[bytes]) -> Iterator[None]:
 
 
 def check_id(id_: str, content: Mapping[str, Any]) -> None:
-    if _ID.fullmatch(id_) is None:
+    if ID.fullmatch(id_) is None:
         raise StoreError(issue("store.id", id=id_))
     if content.get("id", id_) != id_:
         raise StoreError(issue("store.id-mismatch", id=id_))

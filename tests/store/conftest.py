@@ -43,12 +43,18 @@ def postgresql() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a new database with all tables."""
     if request.param == "sqlite":
-        made = database_url(None, tmp_path).render_as_string(hide_password=False)
-    else:
-        made = postgres.new_database(request.getfixturevalue("postgresql"))
+        yield _upgraded(database_url(None, tmp_path).render_as_string(hide_password=False))
+        return
+    where = request.getfixturevalue("postgresql")
+    made = postgres.new_database(where)
+    yield _upgraded(made)
+    postgres.drop_database(where, made)
+
+
+def _upgraded(made: str) -> str:
     database = Database(made)
     schema.upgrade(database)
     database.close()

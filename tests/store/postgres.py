@@ -48,7 +48,7 @@ def server(bin_folder: Path) -> Iterator[str]:
             [bin_folder / "initdb", "-D", folder / "data", "-U", "test", "-A", "trust", "-E", "UTF8", "--no-sync"],
             **run,  # type: ignore[call-overload]
         )
-        options = f"-k {folder} -c listen_addresses= -c max_connections=200 -c shared_buffers=256MB"
+        options = f"-k {folder} -c listen_addresses= -c max_connections=200 -c fsync=off"
         start = ["-D", folder / "data", "-l", folder / "log", "-w", "-o", options, "start"]
         subprocess.run([bin_folder / "pg_ctl", *start], **run)  # type: ignore[call-overload]
         try:
@@ -56,6 +56,13 @@ def server(bin_folder: Path) -> Iterator[str]:
         finally:
             stop = ["-D", folder / "data", "-m", "immediate", "-w", "stop"]
             subprocess.run([bin_folder / "pg_ctl", *stop], **run)  # type: ignore[call-overload]
+
+
+def drop_database(where: str, url: str) -> None:
+    """Take away what `new_database` made."""
+    name = url.partition("?")[0].rpartition("/")[2]
+    with psycopg.connect(f"{where} dbname=postgres", autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def new_database(where: str) -> str:

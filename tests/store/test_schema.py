@@ -5,20 +5,29 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from service.fhir.definitions import core
-from service.store import StoreError, open_store, schema, tables
+from service.store import StoreError, clients, open_store, schema, tables
 from service.store.engine import FILE, Database
 
 
 def test_the_revisions_make_the_tables_that_the_program_has(url: str) -> None:
+    assert clients.client.metadata is tables.metadata
     database = Database(url)
     with database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, tables.metadata) == []
     assert schema.upgrade(database) == (schema.head(), schema.head())
     database.close()
+
+
+def test_the_files_are_named_by_their_revisions() -> None:
+    folder = ScriptDirectory(str(Path(schema.__file__).parent / "migrations"))
+    walked = [one.revision for one in folder.walk_revisions()]
+    assert schema.revisions() == walked[::-1]
+    assert schema.head() == folder.get_current_head()
 
 
 def test_a_new_data_folder_is_made_ready(tmp_path: Path) -> None:
