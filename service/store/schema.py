@@ -5,10 +5,6 @@ https://alembic.sqlalchemy.org
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from service.issues import Issue, issue
@@ -19,9 +15,14 @@ _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 7_305_002_026
 
 
+def revisions() -> list[str]:
+    """Every revision there is, the oldest first: the files are named by them."""
+    return sorted(file.stem.partition("_")[0] for file in (_FOLDER / "versions").glob("[0-9]*.py"))
+
+
 def head() -> str:
     """The revision that this program needs."""
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
+    return revisions()[-1]
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:
@@ -32,9 +33,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
         before = _revision(connection)
         if before != head():
-            config = _config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            _upgrade(connection)
         return before
 
     return database.write(work), head()
@@ -49,16 +48,24 @@ def check_schema(database: Database) -> list[Issue]:
             return [issue("store.schema-empty" if empty else "store.schema-foreign")]
     if have == head():
         return []
-    known = {one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()}
-    key = "store.schema-old" if have in known else "store.schema-new"
+    key = "store.schema-old" if have in revisions() else "store.schema-new"
     return [issue(key, have=have, needed=head())]
 
 
 def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    """The revision that the database has; None where it has none (Alembic's own table says)."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return found
 
 
-def _config() -> Config:
+def _upgrade(connection: Connection) -> None:
+    # Alembic is loaded only where there is something to do: it is a twentieth of every start.
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
-    return config
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
