@@ -6,7 +6,7 @@ from typing import Any
 from service.issues import Issue, issue
 from service.print import html, pdf
 from service.print.gather import gather
-from service.print.layout import sheet
+from service.print.layout import gaps, sheet
 from service.print.model import Plan
 from service.print.protection import withhold
 from service.print.resources import Resource, Resources, objects, string
@@ -42,6 +42,10 @@ def printed(
     gives the child's own sheet, `copy_of` names the original where this is a copy. `now` (with an offset) is the day
     of printing. `PrintError` where there is nothing to print.
     """
+    if language not in (*LANGUAGES, None):
+        raise PrintError(issue("print.language", value=language, there=", ".join(LANGUAGES)))
+    if format not in FORMATS:
+        raise PrintError(issue("print.format", value=format, there=", ".join(FORMATS)))
     heap = Resources(resources)
     plan = find(heap, care_plan_id)
     chosen = language or _language(plan)
@@ -90,13 +94,6 @@ def find(heap: Resources, care_plan_id: str | None) -> Resource:
     if chosen[0].get("status") == "entered-in-error":
         raise PrintError(issue("print.entered-in-error", expression="CarePlan.status"))
     return chosen[0]
-
-
-def gaps(plan: Plan) -> list[str]:
-    """The keys of what is missing."""
-    from service.print.layout import gaps as found
-
-    return found(plan)
 
 
 def _ids(plan: Resource) -> set[str]:

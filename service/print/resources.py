@@ -100,6 +100,8 @@ def extensions(holder: Any, name: str) -> list[dict[str, Any]]:
 
 def values(holder: Any, name: str) -> list[Any]:
     """The values of our extensions `name`."""
+    if not isinstance(holder, dict) or "extension" not in holder:
+        return []
     return [value for one in extensions(holder, name) if (value := value_of(one)) is not None]
 
 

@@ -104,6 +104,15 @@ def test_what_cannot_be_printed_is_told(given: Any, wanted: str | None, key: str
     assert all(caught.value.issue.text(language) for language in LANGUAGES)
 
 
+@pytest.mark.parametrize(
+    ("options", "key"), [({"language": "de"}, "print.language"), ({"format": "rtf"}, "print.format")]
+)
+def test_languages_and_formats_that_there_are_not(options: dict[str, Any], key: str) -> None:
+    with pytest.raises(PrintError) as caught:
+        printed(FOREIGN, now=NOW, **options)
+    assert caught.value.issue.key == key
+
+
 WRONG: list[Any] = [None, 5, "x", [], {}, [1], [{}], [[]], {"reference": 5}, {"coding": "x"}, [{"reference": []}]]
 
 
