@@ -9,27 +9,58 @@ from flask import Flask, Response, g, request
 
 from service import config
 from service.api import (
+    addresses,
+    audit_events,
+    auditing,
+    auth,
+    create,
+    delete,
+    document,
     documents,
     errors,
+    everything,
     expand,
     health,
+    history,
     landing,
     lookup,
     metadata,
+    metrics,
     openapi,
+    patch,
+    read,
+    search,
+    smart_configuration,
+    token,
+    transaction,
     transform,
     translate,
+    update,
     validate,
     validate_code,
+    vread,
 )
+from service.api.authority import Authority
 from service.api.engine import Engine, load
+from service.api.interactions import Interaction
 from service.api.operations import Operation
+from service.api.uselog import recorder
 from service.clock import Clock, now
 from service.config import Settings
+from service.fhir.expansion import UNCLOSED
+from service.fhir.expansion import expand as expand_value_set
+from service.fhir.terminology import Terminology, TerminologyError
 from service.issues import masked
+from service.store import Store, open_store
 
-FACES = (documents, health, landing, metadata, openapi)
-OPERATIONS = (transform, validate, validate_code, lookup, expand, translate)
+FACES = (documents, health, landing, metadata, metrics, openapi, smart_configuration, token, audit_events)
+INTERACTIONS = (read, vread, create, update, patch, delete, history, search, transaction)
+OPERATIONS = (transform, validate, validate_code, lookup, expand, translate, everything, document)
+
+# What shows or changes nobody's data is not logged as a use.
+AUDITED = frozenset(
+    one.blueprint.name for one in (*FACES, *INTERACTIONS, *OPERATIONS) if one.blueprint.name not in auth.OPEN
+) - {"metrics"} | {"token"}
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -42,21 +73,37 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _log = structlog.get_logger("yhdessa.http")
 
 
-def create_app(settings: Settings | None = None, engine: Engine | None = None, clock: Clock = now) -> Flask:
-    """The application; `engine` saves loading it again where a caller has one."""
+def create_app(
+    settings: Settings | None = None,
+    engine: Engine | None = None,
+    clock: Clock = now,
+    store: Store | None = None,
+) -> Flask:
+    """The application; `engine` and `store` save opening them again where a caller has them.
+
+    Raises `StoreError` for a database that is not up to date, and what loading raises.
+    """
     loaded = engine or load(settings or config.load())
+    kept = store or opened(loaded, clock)
     app = Flask("service.api", static_folder=None)
     # One byte more than is allowed: of a body without a declared length the framework reads just that much.
     most = loaded.settings.max_body
     app.config.update(MAX_CONTENT_LENGTH=most + 1, MAX_BODY=most, LANGUAGE=loaded.settings.language)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    for face in FACES + OPERATIONS:
+    addresses.install(app)
+    for face in FACES + INTERACTIONS + OPERATIONS:
         app.register_blueprint(face.blueprint)
     operations: list[Operation] = [row for one in OPERATIONS for row in one.OPERATIONS]
     app.extensions |= {"yhdessa": loaded, "yhdessa-clock": clock}
     app.extensions |= {"yhdessa-operations": operations, "yhdessa-started": clock()}
+    interactions: list[Interaction] = [row for one in INTERACTIONS for row in one.INTERACTIONS]
+    app.extensions |= {"yhdessa-interactions": interactions, "yhdessa-store": kept}
+    kept_log, log_database = recorder(kept.database, clock)
+    app.extensions |= {"yhdessa-recorder": kept_log, "yhdessa-databases": (kept.database, log_database)}
+    app.extensions |= {"yhdessa-authority": Authority(loaded.settings, kept, clock)}
     app.before_request(_begin)
+    app.before_request(auth.identify)
     app.after_request(_end)
     app.teardown_request(lambda _error: structlog.contextvars.clear_contextvars())
     errors.install(app)
@@ -75,7 +122,44 @@ def _begin() -> None:
         raise errors.refused("http.parameter-value", name="_pretty", expected="`true` or `false`")
 
 
+def opened(loaded: Engine, clock: Clock) -> Store:
+    """The store that the settings name."""
+    settings, terminology = loaded.settings, loaded.converter.terminology
+    port = settings.port
+    own = [settings.base_url] if settings.base_url else [f"http://{name}:{port}" for name in _names(settings.host)]
+    return open_store(
+        settings.database,
+        settings.data,
+        loaded.converter.definitions,
+        clock=clock,
+        base_urls=[f"{one.rstrip('/')}/fhir/" for one in own],
+        expand=lambda url: codes(terminology, url),
+        pool=settings.threads + 2,
+    )
+
+
+def _names(host: str) -> tuple[str, ...]:
+    shown = f"[{host}]" if ":" in host.strip("[]") else host
+    return tuple(dict.fromkeys((shown, "127.0.0.1", "localhost")))
+
+
+def codes(terminology: Terminology, url: str) -> list[tuple[str, str]] | None:
+    """Every (system, code) of a value set; None where it is unknown or cannot be listed."""
+    value_set = terminology.value_set(url)
+    if value_set is None:
+        return None
+    try:
+        made = expand_value_set(terminology, value_set, "")["expansion"]
+    except TerminologyError:
+        return None
+    if any(one.get("url") == UNCLOSED for one in made.get("extension", ())):
+        return None
+    return [(str(one.get("system", "")), str(one.get("code", ""))) for one in made.get("contains", ())]
+
+
 def _end(response: Response) -> Response:
+    if request.blueprint in AUDITED:
+        response = auditing.finish(response)
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers["X-Request-Id"] = g.request_id
@@ -88,4 +172,5 @@ def _end(response: Response) -> Response:
         status=response.status_code,
         ms=round((time.perf_counter() - g.started) * 1000, 2),
     )
+    metrics.count(response.status_code, time.perf_counter() - g.started)
     return response

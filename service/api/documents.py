@@ -1,17 +1,27 @@
 """`POST /documents`: a source document in, its FHIR Bundle or a summary of it out; NDJSON for many."""
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 
+from service.accept import accept
+from service.api import auditing
 from service.api.answers import FHIR, JSON, NDJSON, answer, body, fhir, language, sent, wanted
+from service.api.caller import caller, may
+from service.api.context import store
 from service.api.engine import engine
 from service.api.errors import Refused, refused, status_of
-from service.fhir.json import encode
+from service.api.metrics import count_document
+from service.fhir.json import JsonError, encode, parse
 from service.issues import Issue, has_errors, issue, outcome
 from service.pipeline import Converted
+from service.store import StoreError
+from service.store.keeping import Accepted, Status, without
+from service.store.outbox import Delivery
+from service.store.values import instant
 
 blueprint = Blueprint("documents", __name__)
 
@@ -21,23 +31,73 @@ _MANY = (NDJSON, FHIR_NDJSON, JSON, FHIR)
 _LINE = re.compile(rb"[^\n]*\n?")
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """What became of one document: its HTTP status, what was converted, and where it will be delivered."""
-
-    status: int
-    converted: Converted
-    deliveries: tuple[dict[str, Any], ...] = ()
+# What became of a document: its HTTP status.
+STATUS = {"created": 201, "updated": 201, "unchanged": 200, "older": 409, "clash": 409}
 
 
-def accept(text: bytes) -> Accepted:
-    """Convert one document. Nothing is stored, so nothing is new: 200 where it went well, else the error's status."""
-    converted = engine().converter.convert_text(text, activity_style=engine().settings.activity_style)
-    return Accepted(status_of(converted.issues), converted)
+def take(text: bytes, *, dry_run: bool, whole: bool, event: bool) -> Accepted:
+    """Accept one document, or only convert it; `whole`: with its Bundle, also where it was here already.
+
+    With `event` the call is logged in the same transaction, where something is written.
+    """
+    _check_organisation(text)
+    style = engine().settings.activity_style
+    if dry_run:
+        done = converted(engine().converter.convert_text(text, activity_style=style))
+    else:
+        by, moment = caller(), current_app.extensions["yhdessa-clock"]()
+        entry = auditing.event() if event else None
+        done = accept(
+            engine().converter,
+            store(),
+            text,
+            now=moment,
+            author=by.author,
+            event=entry,
+            shortcut=not whole,
+            activity_style=style,
+        )
+        if event and done.status in ("created", "updated"):
+            auditing.use().is_recorded = True
+    for reference in (*done.resources, *done.written):
+        auditing.use().mention(reference, None)
+    count_document(done.status, done.issues)
+    return done
+
+
+def converted(made: Converted) -> Accepted:
+    """What would become of a document that is only converted: nothing is stored, so nothing is new."""
+    status: Status = "invalid" if made.bundle is None or has_errors(made.issues) else "unchanged"
+    document = made.document if isinstance(made.document, dict) else {}
+    id_, kind, version = (document.get(name) for name in ("id", "kind", "version"))
+    references = tuple(resources(made.bundle)) if made.bundle and status != "invalid" else ()
+    return Accepted(status, id_, kind, version, references, {}, tuple(made.issues), converted=made)
+
+
+def status_of_document(done: Accepted) -> int:
+    return STATUS.get(done.status) or status_of(done.issues)
+
+
+def _check_organisation(text: bytes) -> None:
+    """End the request where the document is another organisation's; what cannot be read is told by the converter."""
+    by = caller()
+    may("c", "*")
+    may("u", "*")
+    if by.role == "admin":
+        return
+    try:
+        document = parse(text)
+    except JsonError:
+        return
+    source = document.get("source") if isinstance(document, dict) else None
+    named = source.get("organisation") if isinstance(source, dict) else None
+    if isinstance(named, str) and named.removeprefix("urn:oid:") != by.organisation:
+        raise Refused([issue("auth.other-organisation", pointer="/source/organisation")])
 
 
 @blueprint.post("/documents")
 def documents() -> Response:
+    auditing.begin("documents", "C")
     _check_query()
     if sent() == NDJSON:
         return _many()
@@ -46,25 +106,38 @@ def documents() -> Response:
     chosen = wanted(JSON, FHIR)
     if chosen is None:
         raise refused("http.not-acceptable", possible=", ".join((JSON, FHIR)))
-    accepted = accept(body())
-    if accepted.status >= 400 or accepted.converted.bundle is None:
-        raise Refused(accepted.converted.issues, accepted.status)
-    if chosen == FHIR:
-        return fhir(accepted.converted.bundle, accepted.status)
-    return answer(summary(accepted, language()), accepted.status)
+    done = take(body(), dry_run=_dry_run(), whole=chosen == FHIR, event=True)
+    status = status_of_document(done)
+    if status >= 400:
+        raise Refused(done.issues, status)
+    if chosen == FHIR and done.converted is not None and done.converted.bundle is not None:
+        return fhir(done.converted.bundle, status)
+    return answer(summary(done, language()), status)
 
 
-def summary(accepted: Accepted, spoken: str) -> dict[str, Any]:
+def summary(done: Accepted, spoken: str) -> dict[str, Any]:
     """What a caller wants to know who does not want the Bundle."""
-    converted = accepted.converted
-    document = converted.document if isinstance(converted.document, dict) else {}
-    well = converted.bundle is not None and not has_errors(converted.issues)
     return {
-        **{name: document.get(name) for name in ("id", "kind", "version")},
-        "resources": resources(converted.bundle) if well and converted.bundle else [],
-        "outcome": outcome(converted.issues, spoken),
-        "deliveries": list(accepted.deliveries),
+        "id": done.id,
+        "kind": done.kind,
+        "version": done.version,
+        "resources": list(done.resources),
+        "outcome": outcome(done.issues, spoken),
+        "deliveries": [_delivery(one) for one in done.deliveries],
     }
+
+
+def _delivery(one: Delivery) -> dict[str, Any]:
+    row = {
+        "id": one.id,
+        "recipient": one.receiver,
+        "reference": one.reference,
+        "version": one.version,
+        "payload": one.payload,
+        "state": one.state,
+        "notBefore": instant(one.not_before),
+    }
+    return row | ({"reason": one.reason} if one.reason else {})
 
 
 def resources(bundle: dict[str, Any]) -> list[str]:
@@ -73,12 +146,15 @@ def resources(bundle: dict[str, Any]) -> list[str]:
 
 
 def _check_query() -> None:
-    """Nothing is stored yet, so `dry-run` changes nothing; a value that is neither is still an error."""
     for name, value in request.args.items():
         if name == "dry-run" and value not in ("true", "false"):
             raise refused("http.parameter-value", name=name, expected="`true` or `false`")
         if name not in ("dry-run", "_format", "_pretty"):
             raise refused("http.parameter-unknown", known="dry-run, _format, _pretty")
+
+
+def _dry_run() -> bool:
+    return request.args.get("dry-run") == "true"
 
 
 def _many() -> Response:
@@ -100,13 +176,18 @@ def _many() -> Response:
 
 
 def _line(number: int, text: bytes, as_fhir: bool, spoken: str) -> dict[str, Any]:
-    accepted = accept(text)
+    try:
+        done = take(text, dry_run=_dry_run(), whole=as_fhir, event=False)
+        status = status_of_document(done)
+    except (Refused, StoreError) as error:
+        # Only this line cannot be accepted; those before it are.
+        done, status = without("invalid", None, error.issues), status_of(error.issues)
     if not as_fhir:
-        return {"line": number, "status": accepted.status, **summary(accepted, spoken)}
-    if accepted.status >= 400 or accepted.converted.bundle is None:
-        return outcome(_on_line(accepted.converted.issues, number), spoken)
-    return accepted.converted.bundle
+        return {"line": number, "status": status, **summary(done, spoken)}
+    if status >= 400 or done.converted is None or done.converted.bundle is None:
+        return outcome(_on_line(done.issues, number), spoken)
+    return done.converted.bundle
 
 
-def _on_line(issues: list[Issue], number: int) -> list[Issue]:
+def _on_line(issues: Iterable[Issue], number: int) -> list[Issue]:
     return [replace(found, line=number) for found in issues]

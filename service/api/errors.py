@@ -4,11 +4,11 @@ https://hl7.org/fhir/R4/http.html#Status-Codes
 """
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from service.api.answers import fhir, language
@@ -16,6 +16,7 @@ from service.api.logs import frames, without
 from service.fhir.json import JsonError, parse
 from service.fhir.terminology import TerminologyError
 from service.issues import Issue, issue, outcome
+from service.store.errors import StoreError
 
 STATUS = {
     "http.bad-request": 400,
@@ -35,6 +36,50 @@ STATUS = {
     "http.unknown-profile": 422,
     "http.transform-failed": 422,
     "http.internal": 500,
+    "http.read-only": 405,
+    "http.id-missing": 400,
+    "auth.token-missing": 401,
+    "auth.token": 401,
+    "auth.token-expired": 401,
+    "auth.scope": 403,
+    "auth.host": 403,
+    "auth.other-organisation": 403,
+    "auth.rate": 429,
+    "patch.json-shape": 400,
+    "patch.path-shape": 400,
+    "patch.media-type": 415,
+    "store.busy": 503,
+    "store.schema-empty": 503,
+    "store.schema-foreign": 503,
+    "store.schema-old": 503,
+    "store.schema-new": 503,
+    "store.page": 400,
+    "store.search-value": 400,
+    "store.search-modifier": 400,
+    "store.search-value-set": 400,
+    "store.search-chain": 400,
+    "store.search-has": 400,
+    "store.search-include": 400,
+    "store.search-too-deep": 400,
+    "store.not-found": 404,
+    "store.deleted": 410,
+    "store.version-conflict": 412,
+    "store.exists": 412,
+    "store.etag": 400,
+    "store.id": 400,
+    "store.id-mismatch": 400,
+    "store.multiple": 412,
+    "store.condition": 400,
+    "store.forbidden": 403,
+    "store.bundle": 400,
+    "store.entry": 400,
+    "store.entry-method": 400,
+    "store.same-identity": 400,
+    "store.same-full-url": 400,
+    "store.reference-condition": 412,
+    "store.older": 409,
+    "store.clash": 409,
+    "store.other-owner": 403,
     "json.too-long": 413,
     "terminology.resource-unknown": 404,
     "terminology.code-unknown": 404,
@@ -57,7 +102,13 @@ class Refused(Exception):
     def __init__(self, issues: Iterable[Issue], status: int | None = None) -> None:
         self.issues = list(issues)
         self.status = status or status_of(self.issues)
+        self.headers: dict[str, str] = {}
         super().__init__(", ".join(found.key for found in self.issues))
+
+    def with_headers(self, headers: Mapping[str, str]) -> "Refused":
+        """The same, with headers for its answer."""
+        self.headers |= headers
+        return self
 
 
 def refused(key: str, **params: Any) -> Refused:
@@ -78,6 +129,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(JsonError, _carried)
     app.register_error_handler(TerminologyError, _carried)
+    app.register_error_handler(StoreError, _stored)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unforeseen)
 
@@ -87,12 +139,24 @@ def torn(_error: Exception) -> Response:
     return _http(BadRequest())
 
 
+def _said(issues: Sequence[Issue], status: int) -> Response:
+    # For the use log: which kinds of errors were told, never their texts.
+    g.issue_keys = tuple(dict.fromkeys(found.key for found in issues if found.is_error))[:20]
+    return fhir(outcome(issues, language()), status)
+
+
 def _refused(error: Refused) -> Response:
-    return fhir(outcome(error.issues, language()), error.status)
+    answer = _said(error.issues, error.status)
+    answer.headers.update(error.headers)
+    return answer
+
+
+def _stored(error: StoreError) -> Response:
+    return _said(error.issues, status_of(error.issues))
 
 
 def _carried(error: JsonError | TerminologyError) -> Response:
-    return fhir(outcome([error.issue], language()), status_of([error.issue]))
+    return _said([error.issue], status_of([error.issue]))
 
 
 def _http(error: HTTPException) -> Response:
@@ -103,7 +167,7 @@ def _http(error: HTTPException) -> Response:
     if status == 406:
         params["possible"] = error.description
     found = issue(_WERKZEUG.get(status, "http.bad-request"), **params)
-    answer = fhir(outcome([found], language()), status)
+    answer = _said([found], status)
     if allowed:
         answer.headers["Allow"] = allowed
     return answer
@@ -120,4 +184,4 @@ def _unforeseen(error: Exception) -> Response:
     _log.error(
         "internal error", reference=reference, exception=type(error).__name__, message=message, frames=frames(error)
     )
-    return fhir(outcome([issue("http.internal", reference=reference)], language()), 500)
+    return _said([issue("http.internal", reference=reference)], 500)

@@ -4,9 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response
+from sqlalchemy.exc import SQLAlchemyError
 
 from service.api.answers import answer
+from service.api.context import store
 from service.api.engine import Engine, engine
+from service.store.schema import check_schema, head
 
 blueprint = Blueprint("health", __name__)
 
@@ -21,8 +24,20 @@ def _definitions(found: Engine) -> tuple[bool, str]:
     return count > 0, f"{count} types"
 
 
+def _database(_: Engine) -> tuple[bool, str]:
+    try:
+        problems = check_schema(store().database)
+    except SQLAlchemyError as error:
+        return False, type(error).__name__
+    return not problems, problems[0].text() if problems else f"revision {head()}"
+
+
 # Each says whether it is good enough to take work, and what it found.
-CHECKS: dict[str, Callable[[Engine], tuple[bool, str]]] = {"mappings": _mappings, "definitions": _definitions}
+CHECKS: dict[str, Callable[[Engine], tuple[bool, str]]] = {
+    "mappings": _mappings,
+    "definitions": _definitions,
+    "database": _database,
+}
 
 
 @blueprint.get("/health")

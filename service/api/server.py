@@ -2,11 +2,9 @@
 
 import json
 import logging
-import os
 import socket
-import tempfile
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from flask import Flask
 from gunicorn import util  # type: ignore[import-untyped]
@@ -21,7 +19,6 @@ from service.api.errors import torn
 from service.api.logs import configure
 from service.config import Settings
 from service.issues import issue, outcome
-from service.store import Store
 
 
 class Quiet(Logger):  # type: ignore[misc]
@@ -70,7 +67,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "worker_class": Worker,
             "logger_class": Quiet,
             "preload_app": True,
-            "pre_fork": lambda _server, _worker: store_of(self._app).database.engine.dispose(),
+            "pre_fork": lambda _server, _worker: let_go(self._app),
             "keepalive": 15,
             "control_socket_disable": True,
             "post_worker_init": lambda _worker: warm(self._app.extensions["yhdessa"]),
@@ -83,23 +80,16 @@ class Server(BaseApplication):  # type: ignore[misc]
         return self._app
 
 
-def store_of(app: Flask) -> Store:
-    """The store of an application; its connections must not be shared with a process that is forked."""
-    return cast(Store, app.extensions["yhdessa-store"])
+def let_go(app: Flask) -> None:
+    """Close the connections to the database: they must not be shared with a process that is about to be forked."""
+    for database in app.extensions["yhdessa-databases"]:
+        database.engine.dispose()
 
 
 def serve(settings: Settings) -> None:
     """Serve until told to stop. Raises what loading raises, before anything listens."""
     configure(settings.log_level)
     settings.data.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="yhdessa-metrics-") as folder:
-        if settings.workers > 1:
-            # Read by the metrics when they are first imported: then each worker's numbers are added up.
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        _serve(settings)
-
-
-def _serve(settings: Settings) -> None:
     app = create_app(engine=load(settings))
     app.register_error_handler(ParseException, torn)
     Server(settings, app).run()

@@ -19,6 +19,9 @@ COMMANDS = {
     "print": "Print a shared plan for the family, as PDF or HTML.",
     "packages": "List, show and add FHIR packages.",
     "serve": "Serve the HTTP face.",
+    "db": "Bring the database up to date.",
+    "clients": "Register the clients that may ask for tokens.",
+    "audit": "Check the use log.",
     "config": "Show the settings in force.",
 }
 

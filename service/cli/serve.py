@@ -1,7 +1,11 @@
-"""`yhdessa serve`: the HTTP face, on this machine only until clients can authenticate."""
+"""`yhdessa serve`: the HTTP face, on this machine only until clients are registered."""
 
 import gc
+import os
 import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -45,17 +49,58 @@ def command(mappings: tuple[Path, ...], **flags: object) -> None:
     gc.disable()  # Until everything is loaded, see service/api/engine.py.
     chosen = settings(mappings=mappings or None, **flags)
     refuse(chosen)
-    from service.api.server import serve
+    with counted(chosen.workers):
+        from service.api.server import serve
 
-    click.echo(f"http://{chosen.host}:{chosen.port}/ (stop with Ctrl-C)", err=True)
-    serve(chosen)
+        click.echo(f"http://{chosen.host}:{chosen.port}/ (stop with Ctrl-C)", err=True)
+        if chosen.is_loopback:
+            click.echo(issue("cli.loopback-only").text(chosen.language), err=True)
+        serve(chosen)
+
+
+@contextmanager
+def counted(workers: int) -> Iterator[None]:
+    """A folder in which several workers add up their metrics; it must be known before these are first imported."""
+    with tempfile.TemporaryDirectory(prefix="yhdessa-metrics-") as folder:
+        if workers > 1:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
+
+
+def _without_clients(chosen: Settings) -> bool:
+    """Whether nobody could authenticate: no client is registered and no other server's tokens are accepted."""
+    from service.store import clients, schema
+    from service.store.engine import FILE, Database, database_url
+
+    if chosen.issuers or (chosen.data / "issuers.toml").exists():
+        return False
+    if not chosen.database and not (chosen.data / FILE).exists():
+        return True
+    database = Database(database_url(chosen.database, chosen.data))
+    try:
+        problems = schema.check_schema(database)
+        if problems:
+            raise CouldNotRun(*problems)
+        with database.read() as connection:
+            return not any(one.revoked is None for one in clients.everyone(connection))
+    finally:
+        database.close()
+
+
+# What must be so before other machines may reach the service, in the order in which it is said.
+_PUBLIC: dict[str, Callable[[Settings], bool]] = {
+    "cli.test-key": lambda chosen: chosen.uses_test_key,
+    "cli.public-without-auth": _without_clients,
+    "cli.public-without-base-url": lambda chosen: not chosen.base_url,
+}
 
 
 def refuse(chosen: Settings) -> None:
     """Raise `CouldNotRun` for what must not be served: the public without authentication, a port in use."""
     if not chosen.is_loopback:
-        key = "cli.test-key" if chosen.uses_test_key else "cli.public-without-auth"
-        raise CouldNotRun(issue(key, host=chosen.host))
+        for key, is_wrong in _PUBLIC.items():
+            if is_wrong(chosen):
+                raise CouldNotRun(issue(key, host=chosen.host))
     family = socket.AF_INET6 if ":" in chosen.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

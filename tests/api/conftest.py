@@ -1,7 +1,10 @@
 """One application for all tests of this folder: everything is compiled once."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -9,7 +12,7 @@ from flask.testing import FlaskClient
 
 from service.api.app import create_app
 from service.api.engine import Engine, load
-from service.clock import HELSINKI
+from service.clock import HELSINKI, Clock
 from service.config import load as settings
 from tests.shared import ROOT
 
@@ -18,13 +21,27 @@ EXAMPLES = sorted((ROOT / "schemas" / "source" / "examples").glob("*.json"))
 
 
 @pytest.fixture(scope="session")
-def engine() -> Engine:
-    return load(settings(max_body=2_000_000))
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    return load(settings(max_body=2_000_000, data=tmp_path_factory.mktemp("data")))
 
 
 @pytest.fixture
-def app(engine: Engine) -> Flask:
-    return create_app(engine=engine, clock=lambda: NOON)
+def app(engine: Engine, tmp_path: Path) -> Iterator[Flask]:
+    """An application with an empty store of its own."""
+    one = application(engine, tmp_path)
+    yield one
+    closed(one)
+
+
+def application(engine: Engine, data: Path, clock: Clock = lambda: NOON, **changed: Any) -> Flask:
+    """An application with its data in the folder `data` and these settings."""
+    chosen = engine.settings.model_copy(update={"data": data, **changed})
+    return create_app(engine=replace(engine, settings=chosen), clock=clock)
+
+
+def closed(app: Flask) -> None:
+    for database in app.extensions["yhdessa-databases"]:
+        database.close()
 
 
 @pytest.fixture

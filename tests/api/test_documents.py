@@ -14,7 +14,7 @@ NDJSON = "application/x-ndjson"
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_every_example_becomes_a_bundle(client: FlaskClient, file: Path) -> None:
     answer = client.post("/documents", data=file.read_bytes(), content_type="application/json")
-    assert answer.status_code == 200, answer.data
+    assert answer.status_code == 201, answer.data
     assert answer.mimetype == "application/json"
     summary = parse(answer.data)
     document = parse(file.read_bytes())
@@ -32,10 +32,13 @@ def test_every_example_becomes_a_bundle(client: FlaskClient, file: Path) -> None
     assert [entry["request"]["url"] for entry in bundle["entry"]] == there
 
 
-def test_a_dry_run_answers_the_same(client: FlaskClient, example: bytes) -> None:
-    posted = client.post("/documents", data=example, content_type="application/json")
+def test_a_dry_run_stores_nothing(client: FlaskClient, example: bytes) -> None:
     dry = client.post("/documents?dry-run=true", data=example, content_type="application/json")
-    assert (dry.status_code, dry.data) == (posted.status_code, posted.data)
+    assert dry.status_code == 200
+    assert parse(client.get("/fhir/CarePlan").data)["total"] == 0
+    posted = client.post("/documents", data=example, content_type="application/json")
+    assert posted.status_code == 201
+    assert parse(posted.data)["resources"] == parse(dry.data)["resources"]
 
 
 def test_a_wrong_document_is_told_everything_with_places(client: FlaskClient, example: bytes) -> None:

@@ -1,0 +1,128 @@
+"""The use log of the HTTP face: exactly one entry for each call that could touch somebody's data, refused or not.
+
+A write is logged in its own transaction, anything else before its answer leaves. 703/2023 10 §
+"""
+
+import re
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+import structlog
+from flask import Response, g, request
+from sqlalchemy.exc import SQLAlchemyError
+
+from service.api.answers import fhir, language
+from service.api.caller import caller
+from service.api.context import recorder, store
+from service.issues import issue, masked, outcome
+from service.store import Stored, StoreError
+from service.store.audit import Detail, Event, record
+from service.store.writing import Writing
+
+T = TypeVar("T")
+
+USER, USER_NAME, PURPOSE = "X-Yhdessa-User", "X-Yhdessa-User-Name", "X-Yhdessa-Purpose"
+_ABOUT = re.compile(
+    rb'"(?:subject|patient|for|individual|beneficiary|reference|actor)":\{?"?(?:reference":")?(Patient/[A-Za-z0-9\-.]{1,64})"'
+)
+_MOST = 1000
+_log = structlog.get_logger("yhdessa.audit")
+
+
+@dataclass(slots=True)
+class Use:
+    """What the call in hand does, as far as it is known."""
+
+    interaction: str = "operation"
+    action: str = "E"
+    description: str = ""
+    entities: list[str] = field(default_factory=list)
+    patients: list[str] = field(default_factory=list)
+    keys: tuple[str, ...] = ()
+    is_recorded: bool = False
+
+    def touch(self, *found: Stored) -> None:
+        """Note resources that are shown or written, and the patients they are about."""
+        for one in found:
+            self.mention(one.reference, one.body)
+
+    def mention(self, reference: str, body: bytes | None) -> None:
+        if len(self.entities) < _MOST and reference not in self.entities:
+            self.entities.append(reference)
+        about = {match[1].decode() for match in _ABOUT.finditer(body or b"")}
+        about |= {reference} if reference.startswith("Patient/") else set()
+        self.patients += sorted(about.difference(self.patients))[: _MOST - len(self.patients)]
+
+
+def use() -> Use:
+    """The use that this request makes of the record."""
+    if "use" not in g:
+        g.use = Use()
+    return cast(Use, g.use)
+
+
+def begin(interaction: str, action: str, description: str = "") -> Use:
+    """Say what this request does; call it before anything can go wrong."""
+    one = use()
+    one.interaction, one.action, one.description = interaction, action, description
+    return one
+
+
+def event(status: int = 200) -> Event:
+    """The entry for this request as it stands."""
+    one, by = use(), caller()
+    detail = Detail(
+        interaction=one.interaction,
+        entities=tuple(dict.fromkeys(one.entities)),
+        patients=tuple(dict.fromkeys(one.patients)),
+        user=_said(USER),
+        user_name=_said(USER_NAME),
+        address=request.remote_addr or "",
+        request=g.request_id,
+        description=one.description,
+        provider=by.organisation if by.role == "source" else "",
+        purpose=_said(PURPOSE),
+        keys=one.keys or g.get("issue_keys", ()),
+    )
+    outcome_code = "0" if status < 400 else "4" if status < 500 else "8"
+    return Event(by.client, by.organisation, one.action, outcome_code, detail)
+
+
+def write(work: Callable[[Writing], T], touched: Callable[[T], Iterable[Stored | None]]) -> T:
+    """The result of `work` in one transaction with its entry; `touched` says what of the result was written."""
+    by = caller()
+
+    def recorded(tx: Writing) -> T:
+        done = work(tx)
+        # Afresh each time: the transaction may have to start again.
+        g.use = Use(use().interaction, use().action, use().description)
+        g.use.touch(*(one for one in touched(done) if one is not None))
+        record(tx.connection, [event()], tx.moment)
+        return done
+
+    done = store().write(by.author, by.who, recorded)
+    use().is_recorded = True
+    return done
+
+
+def finish(response: Response) -> Response:
+    """Log the call, unless its own transaction has; what cannot be logged is not answered."""
+    one = use()
+    if one.is_recorded:
+        return response
+    one.is_recorded = True
+    try:
+        recorder().record(event(response.status_code))
+    except (StoreError, SQLAlchemyError) as error:
+        reference = uuid.uuid4().hex[:12]
+        _log.error("the call could not be logged", reference=reference, exception=type(error).__name__)
+        return fhir(outcome([issue("http.internal", reference=reference)], language()), 500)
+    return response
+
+
+def _said(header: str) -> str:
+    """What a client says in a header, as UTF-8, at most 200 characters."""
+    text = request.headers.get(header, "").encode("latin-1", "replace").decode("utf-8", "replace")
+    return masked(text.strip()[:200])

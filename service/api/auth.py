@@ -1,0 +1,87 @@
+"""Who may come in: a token, or this machine where no client was ever registered.
+
+https://www.rfc-editor.org/rfc/rfc6750, https://hl7.org/fhir/smart-app-launch/backend-services.html
+"""
+
+import ipaddress
+from typing import cast
+
+from flask import current_app, g, request
+
+from service.api.authority import Authority
+from service.api.caller import Caller, local
+from service.api.context import base, root
+from service.api.errors import Refused, refused
+from service.fetching import FetchError
+from service.tokens import KeysError, TokenError
+
+# Addresses that show nobody's data: what the service is and whether it lives.
+OPEN = frozenset({"health", "landing", "metadata", "openapi", "smart_configuration", "token"})
+NOBODY = Caller("", "", "archive", ())
+
+
+def authority() -> Authority:
+    """The authority of the application that answers this request."""
+    return cast(Authority, current_app.extensions["yhdessa-authority"])
+
+
+def identify() -> None:
+    """Find out who makes the request; end it where nobody may."""
+    g.caller = NOBODY
+    if request.blueprint in OPEN or request.url_rule is None:
+        if request.blueprint == "token":
+            _slow(f"address:{request.remote_addr}")
+        return
+    token = _bearer()
+    if token is None:
+        if not authority().is_open():
+            raise _challenge("auth.token-missing")
+        if not _is_this_machine():
+            raise refused("auth.host")
+        g.caller = local()
+        return
+    try:
+        g.caller = authority().caller(token, root(), base())
+    except (TokenError, KeysError, FetchError) as error:
+        _slow(f"address:{request.remote_addr}")
+        raise _challenged(error) from None
+    _slow(f"client:{g.caller.client}")
+
+
+def _bearer() -> str | None:
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if not kind:
+        return None
+    if kind.lower() != "bearer" or not token.strip():
+        raise _challenge("auth.token-missing")
+    return token.strip()
+
+
+def _is_this_machine() -> bool:
+    """Whether the request was meant for this machine: a page in a browser, or a proxy, names another."""
+    host = request.host.rpartition(":")[0] if request.host.rpartition(":")[2].isdigit() else request.host
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _slow(key: str) -> None:
+    seconds = authority().buckets.take(key)
+    if seconds:
+        raise refused("auth.rate", seconds=seconds).with_headers({"Retry-After": str(seconds)})
+
+
+def _challenge(key: str, error: str = "", **params: object) -> Refused:
+    detail = f', error="{error}"' if error else ""
+    return refused(key, **params).with_headers({"WWW-Authenticate": f'Bearer realm="yhdessa"{detail}'})
+
+
+def _challenged(error: TokenError | KeysError | FetchError) -> Refused:
+    if isinstance(error, TokenError):
+        if error.expired:
+            return _challenge("auth.token-expired", "invalid_token")
+        return _challenge("auth.token", "invalid_token", reason=error.reason)
+    return _challenge("auth.token", "invalid_token", reason="the keys of its issuer cannot be had")

@@ -1,0 +1,54 @@
+"""Who calls: known from a token, or somebody on this machine where no client was ever registered."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import g
+
+from service.api.errors import refused
+from service.api.scopes import Scope, covers
+from service.store import EVERYTHING, NOTHING, Author, Visibility, recipient, source
+from service.store.clients import Role
+
+LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The client that calls, for an organisation (OID), in one of the four roles."""
+
+    client: str
+    organisation: str
+    role: Role
+    scopes: tuple[Scope, ...]
+    is_local: bool = False
+
+    @property
+    def who(self) -> Visibility:
+        """What it sees."""
+        if self.role == "admin":
+            return EVERYTHING
+        if self.role == "source":
+            return source(self.organisation)
+        return recipient(self.organisation) if self.role == "recipient" else NOTHING
+
+    @property
+    def author(self) -> Author:
+        return Author(self.client, self.organisation)
+
+
+def local() -> Caller:
+    """The caller without a token, on this machine."""
+    return Caller(LOCAL, "", "admin", (Scope("*", "cruds"),), is_local=True)
+
+
+def caller() -> Caller:
+    """Who makes this request."""
+    return cast(Caller, g.caller)
+
+
+def may(letter: str, type_name: str) -> None:
+    """End the request where its scopes do not allow `letter` (one of `cruds`) on the type; `*` is every type."""
+    one = caller()
+    if one.role == "archive" or not covers(one.scopes, type_name, letter):
+        raise refused("auth.scope", needed=f"system/{type_name}.{letter}")

@@ -1,0 +1,42 @@
+"""read: the current version of a resource.
+
+https://hl7.org/fhir/R4/http.html#read
+"""
+
+from flask import Blueprint, Response
+
+from service.api import auditing
+from service.api.caller import caller, may
+from service.api.context import store
+from service.api.errors import refused
+from service.api.interactions import Interaction
+from service.api.rest import is_known_to_caller, known, served, stamp
+from service.store import Stored
+
+INTERACTIONS = (
+    Interaction("read"),
+    Interaction("conditionalRead", is_feature=True, value="full-support"),
+)
+
+blueprint = Blueprint("read", __name__)
+
+
+@blueprint.get("/fhir/<type:type_name>/<fid:id_>")
+def read(type_name: str, id_: str) -> Response:
+    used = auditing.begin("read", "R")
+    may("r", known(type_name))
+    found = there(store().read(type_name, id_, caller().who), type_name)
+    used.touch(found)
+    if is_known_to_caller(found):
+        return stamp(Response(status=304), found)
+    return served(found)
+
+
+def there(found: Stored | None, type_name: str) -> Stored:
+    """What was found; ends the request where there is nothing, or nothing any more."""
+    if found is None:
+        raise refused("store.not-found", type=type_name)
+    if found.deleted:
+        auditing.use().touch(found)
+        raise refused("store.deleted", type=type_name).with_headers({"ETag": found.etag})
+    return found
