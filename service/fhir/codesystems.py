@@ -4,17 +4,16 @@ https://hl7.org/fhir/R4/codesystem.html, https://hl7.org/fhir/R4/valueset-filter
 """
 
 import functools
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from service.fhir.path import PathError
+from service.fhir.path.patterns import covers
+
 _PARENT_CODES = frozenset(("parent", "subsumedBy"))
 _PARENT_URIS = frozenset(("http://hl7.org/fhir/concept-properties#parent",))
-_MAX_PATTERN = 200
-# A repeated group that itself repeats, or a look back: what makes a pattern cost more than its text is long.
-_COSTLY = re.compile(r"[*+}?]\)+\s*[*+{]|\\[1-9]|\(\?[^:]|\|[^)]*\)[*+{]")
 
 
 @dataclass(slots=True)
@@ -127,7 +126,10 @@ class CodeSystem:
         test = _test(op, value)
         if test is None:
             return None
-        return frozenset(code for code, concept in self.concepts.items() if test(self._property(concept, name)))
+        try:
+            return frozenset(code for code, concept in self.concepts.items() if test(self._property(concept, name)))
+        except PathError:
+            return None
 
     def _property(self, concept: Concept, name: str) -> list[str]:
         if name in ("concept", "code"):
@@ -145,7 +147,7 @@ class CodeSystem:
 
 
 def _test(op: str, value: str) -> Callable[[list[str]], bool] | None:
-    """What a filter asks of the values of a property; None for an operator or a pattern that cannot be run."""
+    """What a filter asks of the values of a property; None for an unknown operator, `PathError` for a bad pattern."""
     if op == "=":
         return lambda have: value in have
     listed = frozenset(part.strip() for part in value.split(","))
@@ -155,13 +157,7 @@ def _test(op: str, value: str) -> Callable[[list[str]], bool] | None:
         return lambda have: not any(one in listed for one in have)
     if op == "exists":
         return lambda have: bool(have) == (value == "true")
-    if op == "regex" and len(value) <= _MAX_PATTERN and not _COSTLY.search(value):
-        try:
-            pattern = re.compile(value)
-        except re.error:
-            return None
-        return lambda have: any(pattern.fullmatch(one[:_MAX_PATTERN]) for one in have)
-    return None
+    return (lambda have: any(covers(one, value) for one in have)) if op == "regex" else None
 
 
 def _value(row: Mapping[str, Any]) -> Any:

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/json.html, https://www.rfc-editor.org/rfc/rfc8259
 import bisect
 import json as _json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -21,7 +21,8 @@ MAX_BYTES = 50_000_000
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _canonical_encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# A string that is not closed ends with the text: else each quote in it would be tried to its end.
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _TOKEN = re.compile(r'[ \t\r\n]*(?:("(?:[^"\\]|\\.)*")|([{}\[\],:])|([^ \t\r\n{}\[\],:"]+))', re.DOTALL)
 _LONE_SURROGATE = re.compile(
     rb"(?<!\\)(?:\\\\)*((?P<pair>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
@@ -30,6 +31,10 @@ _CONTAINERS = frozenset((dict, list))
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)
 _BRACKETS_ONLY = bytes(set(range(256)) - set(b"[]{}"))
 _POSITION = re.compile(r" ?\(byte (\d+)\)")
+
+
+_Steps = dict[str, "_Steps"]
+"""JSON Pointers as a tree of their steps: as strings, each item below a long key would copy that key."""
 
 
 class JsonError(ValueError):
@@ -104,16 +109,15 @@ def locate(text: bytes | str, pointers: Iterable[str]) -> dict[str, tuple[int, i
     """
     source = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     wanted = set(pointers)
-    around = {pointer[:end] for pointer in wanted for end in _ends(pointer)}
-    offsets: dict[str, int] = {}
-    _walk(source, around, offsets)
-    starts = [0, *(match.end() for match in re.finditer("\n", source))]
-    places: dict[str, tuple[int, int]] = {}
+    tree: _Steps = {}
     for pointer in wanted:
-        nearest = next((pointer[:end] for end in reversed(_ends(pointer)) if pointer[:end] in offsets), None)
-        if nearest is not None:
-            places[pointer] = _place(starts, offsets[nearest])
-    return places
+        node = tree
+        for step in pointer.split("/")[1:]:
+            node = node.setdefault(step, {})
+    offsets: dict[int, int] = {}
+    _walk(source, tree, offsets)
+    starts = [0, *(match.end() for match in re.finditer("\n", source))]
+    return {pointer: _place(starts, _nearest(tree, pointer, offsets)) for pointer in wanted if offsets}
 
 
 def placed(issues: Iterable[Issue], text: bytes | str) -> list[Issue]:
@@ -128,8 +132,14 @@ def placed(issues: Iterable[Issue], text: bytes | str) -> list[Issue]:
     ]
 
 
-def _ends(pointer: str) -> list[int]:
-    return [0, *(index for index, char in enumerate(pointer) if char == "/" and index), len(pointer)]
+def _nearest(tree: _Steps, pointer: str, offsets: Mapping[int, int]) -> int:
+    """The offset of what `pointer` leads to, or of the last thing on its way that is there."""
+    node = tree
+    found = offsets[id(tree)]
+    for step in pointer.split("/")[1:]:
+        node = node[step]
+        found = offsets.get(id(node), found)
+    return found
 
 
 def _place(starts: list[int], offset: int) -> tuple[int, int]:
@@ -137,9 +147,11 @@ def _place(starts: list[int], offset: int) -> tuple[int, int]:
     return line, offset - starts[line - 1] + 1
 
 
-def _walk(source: str, wanted: set[str], offsets: dict[str, int]) -> None:
-    """Note in `offsets` where each of `wanted` starts; stops quietly where the text is no JSON."""
-    stack: list[list[Any]] = []  # [pointer of the container, "{" or "[", index or key or None while a key is due]
+def _walk(source: str, tree: _Steps, offsets: dict[int, int]) -> None:
+    """Note in `offsets` where what each node of `tree` stands for starts; stops quietly where the text is no JSON."""
+    stack: list[
+        list[Any]
+    ] = []  # [node of the container if wanted, "{" or "[", index or key or None while a key is due]
     at = 0
     while match := _TOKEN.match(source, at):
         at = match.end()
@@ -163,11 +175,12 @@ def _walk(source: str, wanted: set[str], offsets: dict[str, int]) -> None:
             except ValueError:
                 return
             continue
-        pointer = f"{stack[-1][0]}/{escape(str(stack[-1][2]))}" if stack else ""
-        if pointer in wanted:
-            offsets.setdefault(pointer, start)
+        inside, _, step = stack[-1] if stack else (None, "", None)
+        node = (inside.get(escape(str(step))) if inside else None) if stack else tree
+        if node is not None:
+            offsets.setdefault(id(node), start)
         if mark is not None:
-            stack.append([pointer, mark, 0 if mark == "[" else None])
+            stack.append([node, mark, 0 if mark == "[" else None])
         elif string is None and scalar is None:
             return
 

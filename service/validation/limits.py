@@ -3,20 +3,17 @@
 https://hl7.org/fhir/R4/questionnaire-profiles.html, http://hl7.org/fhir/uv/sdc
 """
 
-import re
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
+from service.fhir.path import PathError
+from service.fhir.path.patterns import covers
 from service.validation import patterns
 from service.validation.references import LITERAL
 from service.validation.run import At, Json, Run
 
 ROOT = "http://hl7.org/fhir/StructureDefinition/"
 _SDC = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-"
-_LONGEST_TEXT, _LONGEST_PATTERN = 10_000, 1000
-# A group that repeats and holds something that repeats can take hours to fail: such a pattern is not tried.
-_RISKY = re.compile(r"[*+}][^()]*\)[*+{]|\|[^()]*\)[*+{]")
 
 
 def extensions(node: Any, url: str) -> list[Any]:
@@ -77,10 +74,8 @@ def _check_text(asked: Json, value: str, at: At, run: Run) -> None:
     if asked.get("type") == "string" and ("\n" in value or "\r" in value):
         run.add("validation.answer-lines", at, link=asked.get("linkId"))
     form = extension(asked, ROOT + "regex")
-    if type(form) is str and len(value) <= _LONGEST_TEXT:
-        pattern = _pattern(form)
-        if pattern is not None and not pattern.fullmatch(value):
-            run.add("validation.answer-format", at, value=value, form=form)
+    if type(form) is str and not _fits(value, form):
+        run.add("validation.answer-format", at, value=value, form=form)
 
 
 def _check_object(asked: Json, value: Json, at: At, run: Run) -> None:
@@ -106,14 +101,12 @@ def _check_object(asked: Json, value: Json, at: At, run: Run) -> None:
             run.add("validation.answer-unit", at, link=link, value=_quantity(value))
 
 
-@lru_cache(maxsize=256)
-def _pattern(form: str) -> re.Pattern[str] | None:
-    if len(form) > _LONGEST_PATTERN or _RISKY.search(form):
-        return None
+def _fits(value: str, form: str) -> bool:
+    """Whether `value` has the form; a form that is wrong or too costly to ask after refuses nothing."""
     try:
-        return re.compile(form)
-    except (re.error, OverflowError, RecursionError):
-        return None
+        return covers(value, form)
+    except PathError:
+        return True
 
 
 def _quantity(value: Any) -> str:

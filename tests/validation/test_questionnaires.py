@@ -115,6 +115,11 @@ ASKS_NEXT = {"question": "1", "operator": "=", "answerBoolean": True}
         (
             [question("1", "string", **limited("regex", valueString="(a+)+b"))],
             [item("1", {"valueString": "a" * 5000})],
+            ["answer-format"],
+        ),
+        (
+            [question("1", "string", **limited("regex", valueString=r"(?=(a+)+$)b"))],
+            [item("1", {"valueString": "a" * 5000})],
             [],
         ),
         ([question("1", "string")], [item("1", {"valueString": "A\nB"})], ["answer-lines"]),

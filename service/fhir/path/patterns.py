@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from service.fhir.path.errors import failure
 from service.fhir.path.nodes import MAX_TEXT
-from service.fhir.path.regex import Automaton, Irregular, degree, explosive, tree
+from service.fhir.path.regex import Automaton, Irregular, degree, explosive, tree, ways
 
 _MAX_PATTERN = 5_000
 _STEPS = 5_000_000
@@ -28,11 +28,15 @@ _GROUP = re.compile(r"\\(?P<plain>.)|\$(?:(?P<number>[0-9]{1,2})|\{(?P<name>[A-Z
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """A pattern for `re`, its text as `re` has it, and the power of its time: `None` where that may be exponential."""
+    """A pattern for `re`, its text as `re` has it, and what it costs at most: `ways` times the length to the `power`.
+
+    `power` is `None` where that may be exponential in the length.
+    """
 
     ready: re.Pattern[str]
     source: str
     power: int | None
+    ways: int = 1
 
 
 @functools.lru_cache(512)
@@ -49,7 +53,7 @@ def _compiled(pattern: str) -> _Pattern:
         found = tree(source, exact=False)
     except Irregular:
         return _Pattern(ready, source, None)
-    return _Pattern(ready, source, None if explosive(found) else degree(found))
+    return _Pattern(ready, source, None if explosive(found) else degree(found), ways(found))
 
 
 def _translate(match: re.Match[str]) -> str:
@@ -74,14 +78,14 @@ def _automaton(source: str, flags: int) -> Automaton | None:
         return None
 
 
-def _harmless(power: int | None, text: str) -> bool:
-    return power is not None and (len(text) + 1) ** (power + 1) <= _STEPS
+def _harmless(known: _Pattern, text: str) -> bool:
+    return known.power is not None and known.ways * (len(text) + 1) ** (known.power + 1) <= _STEPS
 
 
 def found_in(text: str, pattern: str) -> bool:
     """Whether `pattern` matches somewhere in `text`."""
     known = _compiled(pattern)
-    if _harmless(known.power, text):
+    if _harmless(known, text):
         return known.ready.search(text) is not None
     return _stepwise(known, text, whole=False)
 
@@ -89,7 +93,7 @@ def found_in(text: str, pattern: str) -> bool:
 def covers(text: str, pattern: str) -> bool:
     """Whether `pattern` matches the whole of `text`."""
     known = _compiled(pattern)
-    if _harmless(known.power, text):
+    if _harmless(known, text):
         return known.ready.fullmatch(text) is not None
     return _stepwise(known, text, whole=True)
 
@@ -109,7 +113,7 @@ def replaced(text: str, pattern: str, substitution: str) -> str:
     if not pattern:
         return text
     known = _compiled(pattern)
-    if not _harmless(known.power, text):
+    if not _harmless(known, text):
         raise failure("pattern-costly", pattern=pattern)
     if (len(text) + 1) * (len(substitution) + 1) > MAX_TEXT and len(substitution) > 1:
         raise failure("too-long", size=len(text) * len(substitution), most=MAX_TEXT)

@@ -25,6 +25,7 @@ _ATOM = re.compile(
 )
 MAX_STATES = 4_000
 MAX_NESTING = 50
+MAX_WAYS = 1 << 40
 
 
 class Irregular(ValueError):
@@ -152,6 +153,30 @@ def degree(node: Tree) -> int:
         case Repeat(body=body, least=least, most=most):
             return degree(body) + int(most is None or most - least > 3)
     return 0
+
+
+def ways(node: Tree) -> int:
+    """How many ways through the choices and the optional parts of the pattern backtracking may try, not counting
+    what `degree` counts: twenty times `a?` are a million."""
+    match node:
+        case Sequence(parts=parts):
+            found = 1
+            for part in parts:
+                found = min(found * ways(part), MAX_WAYS)
+            return found
+        case Choice(options=options):
+            each = [ways(option) for option in options]
+            return max(each) if _tell_apart(options) else min(sum(each), MAX_WAYS)
+        case Repeat(body=body, least=least, most=most):
+            return min(ways(body) * (1 if most is None or most - least > 3 else most - least + 1), MAX_WAYS)
+    return 1
+
+
+def _tell_apart(options: tuple[Tree, ...]) -> bool:
+    """Whether the first character of a text says which of the options it can be."""
+    firsts = [part.parts[0] if isinstance(part, Sequence) and part.parts else part for part in options]
+    plain = {one.source.lower() for one in firsts if isinstance(one, Char) and one.source.isalnum()}
+    return len(plain) == len(options)
 
 
 class Automaton:
