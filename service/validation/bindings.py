@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _uri, _code = PRIMITIVES["uri"], PRIMITIVES["code"]
 MAX_VALUE_SET = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
+URI = "urn:ietf:rfc:3986"
 IDENTIFIER_TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _COUNTRY_TYPE = re.compile("NN[A-Z]{3}")
 _STRENGTHS = ("required", "extensible", "preferred")
@@ -63,13 +64,16 @@ class Bindings:
             return None
         checks = []
         strength, url = binding.get("strength"), binding.get("valueSet")
+        whole = type_name == "Coding"
         if strength in _STRENGTHS and (members := self.membership(url)) is not None:
-            checks.append(self._check(members, url, strength))
+            checks.append(self._check(members, url, strength, whole))
         for extension in binding.get("extension", ()):
             if extension.get("url") == MAX_VALUE_SET:
                 most = extension.get("valueCanonical") or extension.get("valueUri")
                 if strength != "required" and (members := self.membership(most)) is not None:
-                    checks.append(self._check(members, most, "maximum"))
+                    # Words alone are no code outside the most that may stand, unless a code is asked for.
+                    words = strength != "extensible"
+                    checks.append(self._check(members, most, "maximum", whole, words))
         if len(checks) < 2:
             return checks[0] if checks else None
 
@@ -79,7 +83,10 @@ class Bindings:
 
         return both
 
-    def _check(self, members: Membership, url: str, strength: str) -> ItemCheck:
+    def _check(
+        self, members: Membership, url: str, strength: str, whole: bool = False, words: bool = False
+    ) -> ItemCheck:
+        """The check of one value set; `whole`: a Coding that lacks a part is only warned of; `words` may stand alone."""
         contains = self.contains
         known: dict[tuple[str | None, str], bool | None] = {}
 
@@ -95,6 +102,11 @@ class Bindings:
 
         def check(value: Any, sibling: Any, at: At, run: Run) -> None:
             if type(value) in (str, dict) and ask(value) is False:
+                if words and type(value) is dict and not any(_codes(value)):
+                    return
+                if whole and type(value) is dict and _is_part(value):
+                    _outside(value, url, strength, at, run, "warning")
+                    return
                 level = strength if strength != "maximum" or self._tells(value) else "extensible"
                 _outside(value, url, level, at, run)
 
@@ -115,6 +127,12 @@ class Bindings:
                 run.add("validation.system-relative", (at, "system"), severity=severity, system=system)
 
         return check
+
+    def check_uri(self, value: Json, sibling: Any, at: At, run: Run) -> None:
+        """An Identifier whose system says that its value is a URI, against that."""
+        said = value.get("value")
+        if value.get("system") == URI and type(said) is str and not is_absolute(said):
+            run.add("validation.identifier-uri", (at, "value"), value=said)
 
     def code_missing(self, binding: Json) -> ItemCheck | None:
         """The check of a coded primitive that has extensions and no value; None where a code is not required."""
@@ -190,8 +208,19 @@ def _codings(value: Any) -> Iterator[Json]:
             yield value
 
 
-def _outside(value: Any, url: str, strength: str, at: At, run: Run) -> None:
-    if strength == "preferred":
+def _is_part(coding: Json) -> bool:
+    """Whether a Coding lacks its system or code: then nobody can tell what it means, which is a matter of its own."""
+    return type(coding.get("system")) is not str or type(coding.get("code")) is not str
+
+
+def _codes(value: Any) -> Iterator[str]:
+    return (one["code"] for one in _codings(value) if type(one.get("code")) is str)
+
+
+def _outside(value: Any, url: str, strength: str, at: At, run: Run, severity: str | None = None) -> None:
+    if severity is not None:
+        pass
+    elif strength == "preferred":
         if run.options.preferred_bindings == "ignore":
             return
         severity = run.options.preferred_bindings

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from service.fhir.values import PRIMITIVES
 from service.validation import narrative
 from service.validation.fields import Lexical
-from service.validation.run import ItemCheck, Json
+from service.validation.run import At, ItemCheck, Json, Run
 
 if TYPE_CHECKING:
     from service.validation.rules import Rules
@@ -28,6 +28,8 @@ class Primitives:
         if type_name == "xhtml":
             return lexical, params, (narrative.check,)
         tests = list(self._rules.invariants.of_element(element, type_name, ()))
+        if element.get("base", {}).get("path") == "Element.id":
+            tests.append(_check_id)
         binding = element.get("binding")
         if binding:
             codes = self._rules.bindings.codes(binding) if type_name == "code" else None
@@ -37,6 +39,14 @@ class Primitives:
             if bound:
                 tests.append(bound)
         return lexical, params, tuple(tests)
+
+
+def _check_id(value: Any, sibling: Any, at: At, run: Run) -> None:
+    """An element's id names it within its resource, so no two have the same."""
+    if type(value) is str:
+        if value in run.ids:
+            run.add("validation.id-twice", at, id=value)
+        run.ids.add(value)
 
 
 def _coded(lexical: Lexical, codes: frozenset[str]) -> Lexical:

@@ -92,6 +92,9 @@ class _Check:
 
     def _one(self, asked: Json, item: Json, at: At) -> None:
         kind, link = asked.get("type"), asked.get("linkId")
+        text = item.get("text")
+        if type(text) is str and type(asked.get("text")) is str and text != asked["text"]:
+            self.run.add("validation.answer-text", (at, "text"), link=link, text=text, wanted=asked["text"])
         if kind in ("group", "display"):
             if "answer" in item:
                 self.run.add("validation.answer-not-asked", (at, "answer"), link=link, kind=kind)

@@ -31,6 +31,7 @@ _DRAFT_NAMES = """
 """
 DRAFTS = frozenset(_DRAFT_NAMES.split())
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_SPACE = re.compile(r"\s")
 
 
 def is_absolute(url: str) -> bool:
@@ -79,8 +80,11 @@ class References:
         reference = value.get("reference")
         if type(reference) is not str:
             return
+        if _SPACE.search(reference):
+            run.add("validation.reference-space", (at, "reference"), reference=reference)
+            return
         named = value.get("type")
-        if type(named) is str and named in self._rules.resource_types:
+        if type(named) is str:
             target = self.target_type({"reference": reference}, run)
             if target is not None and target != named:
                 run.add("validation.reference-type", (at, "type"), type=named, target=target)
@@ -115,9 +119,9 @@ class References:
             if type(value) is not dict:
                 return
             target = self.target_type(value, run)
-            if allowed is not None and target is not None and target not in allowed:
+            if allowed is not None and (wrong := _not_among(allowed, target, value)) is not None:
                 names = ", ".join(sorted(allowed))
-                run.add("validation.reference-target", at, severity=level, target=target, allowed=names)
+                run.add("validation.reference-target", at, severity=level, target=wrong, allowed=names)
                 return
             if modes:
                 self._check_mode(value, modes, at, run)
@@ -171,16 +175,47 @@ class References:
     def _check_target(self, value: Json, profiles: list[str], at: At, run: Run) -> None:
         reference = value.get("reference")
         found = self.resolve(reference, run) if type(reference) is str else None
-        if found is not None and not any(self._conforms(found, url, run) for url in profiles):
+        if found is not None and not any(self.conforms(found, url, run) for url in profiles):
             run.add("validation.reference-profile", at, reference=reference, profiles=", ".join(profiles))
 
-    def _conforms(self, target: Json, url: str, run: Run) -> bool:
+    def conforms(self, target: Json, url: str, run: Run) -> bool:
         """Whether a resource of this document meets a profile, worked out once a run; a cycle is taken to be met."""
         mark = (id(target), url)
+        claim = run.claims.get(mark[0])
+        if claim is not None and url in claim[1]:
+            if mark[0] in run.clean:
+                return True
+            if run.assumed is not None:
+                run.assumed.add(mark)
+                return True
         if mark not in run.memo:
             run.memo[mark] = True
+            assumed, run.assumed = run.assumed, None
             run.memo[mark] = self._rules.profiles.conforms(target, url, run)
+            run.assumed = assumed
         return bool(run.memo[mark])
+
+
+def _not_among(allowed: frozenset[str], target: str | None, value: Json) -> str | None:
+    """The type that a Reference has, or beside a literal says it has, and that may not stand here."""
+    if target is not None and target not in allowed:
+        return target
+    named = value.get("type")
+    if type(named) is str and "reference" in value and named.removeprefix(TYPE_ROOT) not in allowed:
+        return named
+    return None
+
+
+def check_contained(resource: Json, at: At, run: Run) -> None:
+    """Two contained resources must not have one id, for references to them would have two meanings."""
+    rows = resource.get("contained")
+    seen: set[str] = set()
+    for index, row in enumerate(rows if isinstance(rows, list) else ()):
+        own_id = row.get("id") if isinstance(row, dict) else None
+        if isinstance(own_id, str):
+            if own_id in seen:
+                run.add("validation.contained-twice", ((at, "contained"), index), id=own_id)
+            seen.add(own_id)
 
 
 def contained(run: Run) -> dict[str, Json]:

@@ -10,14 +10,15 @@ from service.fhir.definitions import Definitions
 from service.fhir.terminology import Terminology
 from service.validation.bindings import Bindings
 from service.validation.bundles import check_bundle
-from service.validation.entries import Index
+from service.validation.clean.resources import Clean
+from service.validation.entries import Index, entries
 from service.validation.extensions import Extensions
 from service.validation.fields import Node, Walk
 from service.validation.invariants import Invariants
 from service.validation.primitives import Primitives
 from service.validation.profiles import Profiles
 from service.validation.questionnaires import check_response
-from service.validation.references import References
+from service.validation.references import References, check_contained
 from service.validation.required import Required
 from service.validation.run import At, Json, Run
 from service.validation.types import Types
@@ -40,6 +41,7 @@ class Rules:
         self.types = Types(self)
         self.primitives = Primitives(self)
         self.required = Required(definitions)
+        self.clean = Clean(self)
         kinds = definitions.types()
         self.resource_types = frozenset(name for name in kinds if kinds[name] == "resource") - _ABSTRACT
         self._any = Node("Resource", lambda node: self._resource_walk(contained=False))
@@ -57,26 +59,54 @@ class Rules:
             if type(name) is not str or name not in types:
                 self._wrong_type(value, at, run)
                 return
-            before = run.resource, run.root, run.contained, run.bundle, run.base, run.place
-            run.resource, run.place = value, at
+            before = run.resource, run.root, run.contained, run.bundle, run.base, run.place, run.ids
+            claims, clean = run.claims, run.clean
+            run.resource, run.place, run.ids = value, at, set()
             if not contained:
                 run.root, run.contained = value, None
                 if run.bundle is not None:
                     run.base = run.bundle.full_url_of(value)
             if name == "Bundle":
                 run.bundle, run.base = Index(value), None
+                self.clean.judge(value, run)
+            if not contained and self._is_clean(value, name, at, run):
+                self._advise(value, name, at, run)
+            else:
+                full(value, name, at, run)
+            run.resource, run.root, run.contained, run.bundle, run.base, run.place, run.ids = before
+            run.claims, run.clean = claims, clean
+
+        def full(value: Json, name: str, at: At, run: Run) -> None:
             node_of(name).walk(value, at, run)
             self._declared(value, name, at, run)
             if name in self.required.types:
                 for url in self.required.of(value):
                     self.conform(value, url, at, run, at)
+            if "contained" in value:
+                check_contained(value, at, run)
             if name == "Bundle":
                 check_bundle(value, at, run, self)
             elif name == "QuestionnaireResponse":
                 check_response(value, at, run, self)
-            run.resource, run.root, run.contained, run.bundle, run.base, run.place = before
 
         return walk
+
+    def _is_clean(self, value: Json, name: str, at: At, run: Run) -> bool:
+        """Whether nothing need be said about a resource, the run being at it, but what may be advised."""
+        if id(value) in run.claims:
+            return id(value) in run.clean
+        profiles = self.clean.declared(value, name, run, at is None)
+        return profiles is not None and self.clean.is_clean(value, name, profiles, run)
+
+    def _advise(self, value: Json, name: str, at: At, run: Run) -> None:
+        """What is best practice for a resource that is right, and what there is to say about the entries of a Bundle."""
+        if name == "Bundle":
+            for index, _, resource in entries(value):
+                if resource is not None:
+                    self._any.walk(resource, ((((at, "entry"), index)), "resource"), run)
+        elif run.options.best_practice != "ignore":
+            for check in self.invariants.advice(name):
+                check(value, None, at, run)
 
     def _declared(self, value: Json, name: str, at: At, run: Run) -> None:
         """The profiles that the resource names for itself."""
@@ -111,7 +141,9 @@ class Rules:
         if self.profiles.resource(url) is None:
             run.add("validation.profile-not-loaded", None, url=url)
         else:
-            self.conform(value, url, None, run, None)
+            name = str(value.get("resourceType"))
+            if name == "Bundle" or not self.clean.is_clean(value, name, (url,), run):
+                self.conform(value, url, None, run, None)
         run.bundle = kept
 
     def _wrong_type(self, value: Json, at: At, run: Run) -> None:

@@ -65,9 +65,13 @@ class Run:
     bundle: Any = None  # service.validation.bundles.Index of the innermost Bundle
     base: str | None = None  # the fullUrl of the entry that is being walked
     memo: dict[Any, Any] = field(default_factory=dict)
+    claims: dict[int, tuple[str, tuple[str, ...]]] = field(default_factory=dict)  # types and profiles of the entries
+    clean: set[int] = field(default_factory=set)  # the entries of which nothing need be said
+    assumed: set[tuple[int, str]] | None = None  # what is taken for granted while that is found out
     profile: str | None = None
     slice: str | None = None  # the element id of the slice of `profile` that is being checked
     active: set[tuple[int, str]] = field(default_factory=set)
+    ids: set[str] = field(default_factory=set)  # of the elements of `resource`
 
     def add(
         self, key: str, at: At, *, severity: str | None = None, constraint: str | None = None, **params: Any

@@ -96,14 +96,19 @@ class Types:
         if own.get("type") is None and self._rules.definitions.types().get(node.name) == "resource":
             table["resourceType"] = Field(fields.nothing, None)
             return _walk(node.name, table, tuple(required), tests, may_be_empty=True)
-        if node.name == "Reference":
-            tests = (self._rules.references.check, *tests)
-        elif node.name == "Coding":
-            # The official validator refuses it in an Identifier only.
-            tests = (self._rules.bindings.check_system("warning"), self._rules.bindings.check_coding, *tests)
-        elif node.name == "Identifier":
-            tests = (self._rules.bindings.check_system("error"), *tests)
-        return _walk(node.name, table, tuple(required), tests)
+        return _walk(node.name, table, tuple(required), (*self.further(node.name), *tests))
+
+    def further(self, name: str, is_absolute: bool = False) -> tuple[ItemCheck, ...]:
+        """What no invariant says of every object of a type; less where its system is known to be absolute."""
+        if name == "Reference":
+            return (self._rules.references.check,)
+        bindings = self._rules.bindings
+        # The official validator refuses a relative system in an Identifier only.
+        if name == "Coding":
+            return (bindings.check_coding,) if is_absolute else (bindings.check_system("warning"), bindings.check_coding)
+        if name == "Identifier":
+            return (bindings.check_uri,) if is_absolute else (bindings.check_system("error"), bindings.check_uri)
+        return ()
 
     def _add(self, element: Json, table: dict[str, Field], required: list[tuple[str, str | None]]) -> None:
         name = element["path"].rpartition(".")[2]
@@ -139,14 +144,15 @@ class Types:
         elif "contentReference" in element:
             node, tests = self.node(type_name), ()
         else:
-            node, tests = self.node(type_name), self._tests(element, type_name)
+            node, tests = self.node(type_name), self.tests(element, type_name)
         if type_name == "Extension":
             tests = (rules.extensions.check(key == "modifierExtension"),)
         build_complex = fields.complex_many if repeats else fields.complex_one
         check = build_complex(key, node, tests)
         table[key] = Field(check, choice)
 
-    def _tests(self, element: Json, type_name: str) -> tuple[ItemCheck, ...]:
+    def tests(self, element: Json, type_name: str) -> tuple[ItemCheck, ...]:
+        """What R4 asks of the value of an element beyond what its type asks."""
         root = self.element(type_name) or {}
         known = tuple(one["key"] for one in root.get("constraint", ()))
         tests: list[ItemCheck] = list(self._rules.invariants.of_element(element, type_name, known))

@@ -116,7 +116,7 @@ def test_drafts_only_warn() -> None:
 
 
 def test_a_reference_in_a_bundle_that_nobody_can_follow() -> None:
-    assert kinds(judge(bundle({**PLAN, "subject": {"reference": "the child"}}))) == ["reference-format"]
+    assert kinds(judge(bundle({**PLAN, "subject": {"reference": "the-child"}}))) == ["reference-format"]
 
 
 def test_profiles_that_refer_to_each_other_end() -> None:
