@@ -7,7 +7,20 @@ and the others are asked of each; where all are common, resources are tried in o
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exists, func, literal, not_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    exists,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    union_all,
+)
 
 from service.store.parameters import TABLES
 from service.store.query import Chain, Composite, Criterion, Has, Leaf, OfRow
@@ -22,7 +35,7 @@ ENOUGH = 200
 class Clause:
     """A criterion ready to be used: `rows` selects the `rid`s it holds for; `size` is how many, at most `ENOUGH`."""
 
-    rows: Select[tuple[int]]
+    rows: Select[int]
     size: int
     negated: bool = False
 
@@ -79,22 +92,27 @@ class Compiler:
         rows, few = self._chain(one) if isinstance(one, Chain) else self._has(type_name, one)
         return Clause(rows, self._count(rows) if few else ENOUGH)
 
-    def _count(self, rows: Select[tuple[int]]) -> int:
+    def _count(self, rows: Select[int]) -> int:
         some = rows.limit(ENOUGH).subquery()
         return int(self.connection.execute(select(func.count()).select_from(some)).scalar_one())
 
-    def _chain(self, chain: Chain) -> tuple[Select[tuple[int]], bool]:
+    def _chain(self, chain: Chain) -> tuple[Select[int], bool]:
         link = reference.alias()
+        few: list[Select[str]] = []
         ways: list[ColumnElement[bool]] = []
-        all_few = True
         for type_name, criterion in chain.inner:
             target = resource.alias()
             found = self.restrict(target, type_name, [criterion])
-            all_few &= found.few
-            ways.append(_refers(link, target, type_name, found))
-        return select(link.c.rid).where(link.c.param == chain.parameter.id, or_(*ways)), all_few
+            if found.few:
+                few.append(select(literal(f"{type_name}/") + target.c.id).where(*found.conditions))
+            else:
+                ways.append(_leads(link, target, type_name, found))
+        if few:
+            # One list of targets and not several with `or` between them, which PostgreSQL cannot look up in the index.
+            ways.append(link.c.target.in_(union_all(*few) if len(few) > 1 else few[0]))
+        return select(link.c.rid).where(link.c.param == chain.parameter.id, or_(*ways)), len(few) == len(chain.inner)
 
-    def _has(self, type_name: str, has: Has) -> tuple[Select[tuple[int]], bool]:
+    def _has(self, type_name: str, has: Has) -> tuple[Select[int], bool]:
         link, other, this = reference.alias(), resource.alias(), resource.alias()
         found = self.restrict(other, has.type, [has.inner])
         of_this = and_(link.c.param == has.parameter.id, this.c.type == type_name)
@@ -129,22 +147,20 @@ def _size(clause: Clause) -> int:
     return clause.size
 
 
-def _refers(link: FromClause, target: FromClause, type_name: str, found: Restriction) -> ColumnElement[bool]:
-    """`link` leads to a `target` of that type for which `found` holds."""
+def _leads(link: FromClause, target: FromClause, type_name: str, found: Restriction) -> ColumnElement[bool]:
+    """`link` leads to a `target` of that type for which `found` holds; for where these are many."""
     start = f"{type_name}/"
-    if found.few:
-        return link.c.target.in_(select(literal(start) + target.c.id).where(*found.conditions))
     same = target.c.id == func.substr(link.c.target, len(start) + 1)
     leads = exists(select(target.c.rid).where(same, *found.conditions).correlate(link))
     return and_(link.c.target >= start, link.c.target < start + LAST, leads)
 
 
-def _leaf(leaf: Leaf) -> Select[tuple[int]]:
+def _leaf(leaf: Leaf) -> Select[int]:
     row = INDEXES[TABLES[leaf.parameter.kind] if leaf.param == leaf.parameter.id else "token"].alias()
     return select(row.c.rid).where(row.c.param == leaf.param, or_(*(test(row) for test in leaf.tests)))
 
 
-def _composite(one: Composite) -> Select[tuple[int]]:
+def _composite(one: Composite) -> Select[int]:
     components = one.parameter.components
     rows = [INDEXES[TABLES[component.kind]].alias() for component in components]
     conditions = [row.c.param == component.id for row, component in zip(rows, components, strict=True)]

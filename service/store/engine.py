@@ -25,10 +25,10 @@ TRIES = 12
 # Serialization failure, deadlock, and a lock that could not be had in time.
 _AGAIN = frozenset({"40001", "40P01", "55P03"})
 _PRAGMAS = (
+    "PRAGMA busy_timeout=15000",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
-    "PRAGMA busy_timeout=15000",
     "PRAGMA temp_store=MEMORY",
     "PRAGMA cache_size=-65536",
     "PRAGMA wal_autocheckpoint=4000",

@@ -15,7 +15,7 @@ from service.clock import Clock
 from service.fhir.definitions import Definitions
 from service.issues import Issue, has_errors
 from service.store import reading, schema, search, transaction, writing
-from service.store.engine import FILE, Database, database_url
+from service.store.engine import Database, database_url
 from service.store.entries import ORDER
 from service.store.errors import StoreError
 from service.store.parameters import Parameters
@@ -59,11 +59,12 @@ def open_store(
     """
     if not url:
         data.mkdir(parents=True, exist_ok=True)
-    is_new = not url and not (data / FILE).exists()
     database = Database(database_url(url, data), pool=pool)
-    if is_new:
-        schema.upgrade(database)
     problems = schema.check_schema(database)
+    if not url and [one.key for one in problems] == ["store.schema-empty"]:
+        # Of several processes that start on a new folder one makes the tables, and the others wait for it here.
+        schema.upgrade(database)
+        problems = schema.check_schema(database)
     if has_errors(problems):
         database.close()
         raise StoreError.of(problems)

@@ -34,8 +34,8 @@ def _unprivileged() -> dict[str, object]:
 
 
 @contextmanager
-def server(bin_folder: Path) -> Iterator[str]:
-    """A running server; gives the start of a URL to which `dbname` is added."""
+def server(bin_folder: Path, *, durable: bool = False) -> Iterator[str]:
+    """A running server; gives how to reach it. Unless `durable`, it does not wait for the disk."""
     with tempfile.TemporaryDirectory(prefix="yhdessa-pg-", dir="/tmp") as name:
         folder = Path(name)
         how = _unprivileged()
@@ -48,7 +48,7 @@ def server(bin_folder: Path) -> Iterator[str]:
             [bin_folder / "initdb", "-D", folder / "data", "-U", "test", "-A", "trust", "-E", "UTF8", "--no-sync"],
             **run,  # type: ignore[call-overload]
         )
-        options = f"-k {folder} -c listen_addresses= -c max_connections=200 -c fsync=off"
+        options = f"-k {folder} -c listen_addresses= -c max_connections=200{'' if durable else ' -c fsync=off'}"
         start = ["-D", folder / "data", "-l", folder / "log", "-w", "-o", options, "start"]
         subprocess.run([bin_folder / "pg_ctl", *start], **run)  # type: ignore[call-overload]
         try:
