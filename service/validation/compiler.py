@@ -17,6 +17,8 @@ from service.validation.types import own_types
 if TYPE_CHECKING:
     from service.validation.rules import Rules
 
+IMPOSED = "http://hl7.org/fhir/StructureDefinition/structuredefinition-imposeProfile"
+
 
 class Compiler:
     """Turns the tree of one profile into checks."""
@@ -38,18 +40,32 @@ class Compiler:
             bound = self.rules.bindings.compile(element, type_name)
             if bound:
                 checks.append(bound)
-        inner = [*self._typed(element, base, type_name), *self._children(branch, type_name)]
+        inner = [*self.typed(element, base, type_name), *self._children(branch, type_name)]
         if inner:
             checks.append(self._inside(_all(inner)) if within else _all(inner))
         return _all(checks) if checks else None
 
-    def _typed(self, element: Json, base: Json, type_name: str) -> list[ItemCheck]:
-        """The checks of `type.profile` and `type.targetProfile`."""
+    def named(self, element: Json, base: Json, type_name: str) -> list[Branch]:
+        """The trees of the profiles that an element names alone for its type: these could as well stand in its own."""
+        rows = [one for one in _named(element, base, type_name) if one["code"] == type_name]
+        found = [self.tree_of(one["profile"][0], type_name) for one in rows if len(one["profile"]) == 1]
+        return [one for one in found if one is not None]
+
+    def tree_of(self, url: str, type_name: str) -> Branch | None:
+        """The tree of a profile on `type_name`; None where it is not known, or where it asks for more than that."""
+        structure = self.rules.definitions.structure(url)
+        if structure is None or structure["type"] != type_name or structure.get("derivation") != "constraint":
+            return None
+        if any(one.get("url") == IMPOSED for one in structure.get("extension", ())):
+            return None
+        return self.rules.profiles.tree(url)
+
+    def typed(self, element: Json, base: Json, type_name: str, named: bool = True) -> list[ItemCheck]:
+        """The checks of `type.profile` and `type.targetProfile`; without those in `named` where that is false."""
         checks: list[ItemCheck] = []
-        before = [one for one in base.get("type", ()) if one.get("code") == type_name]
-        for type_ in element.get("type", ()):
-            code, profiles = type_.get("code", ""), type_.get("profile", ())
-            if not profiles or type_ in before or code == "Extension":  # an extension is checked by its url everywhere
+        for type_ in _named(element, base, type_name):
+            code, profiles = type_.get("code", ""), type_["profile"]
+            if not named and len(profiles) == 1 and self.tree_of(profiles[0], type_name) and code == type_name:
                 continue
             if code == type_name:
                 checks.append(self.rules.profiles.any_of(profiles))
@@ -160,6 +176,17 @@ class Compiler:
 def _choice_types(base: Json) -> dict[str, str]:
     stem = base["path"].rpartition(".")[2].removesuffix("[x]")
     return {choice_key(stem, one): one for one in own_types(base)}
+
+
+def _named(element: Json, base: Json, type_name: str) -> list[Json]:
+    """The types of an element that have profiles which its base does not name."""
+    before = [one for one in base.get("type", ()) if one.get("code") == type_name]
+    return [
+        one
+        for one in element.get("type", ())
+        # An extension is checked by its url everywhere.
+        if one.get("profile") and one not in before and one.get("code") != "Extension"
+    ]
 
 
 def _of_type(name: str, check: ItemCheck) -> ItemCheck:

@@ -94,19 +94,22 @@ class Extensions:
             return
         place = place_of(at, run)
         if place not in found.allowed:
-            found.allowed[place] = self._may_stand(found, place, at, run)
+            found.allowed[place] = self.may_stand(found, place, _parent(at, run))
         if not found.allowed[place]:
             contexts = ", ".join(str(one.get("expression")) for one in found.contexts)
             # The contexts of R4's own extensions have been widened since, in packages that are seldom loaded.
             level = "warning" if found.url.startswith(TYPE_ROOT) else None
             run.add("validation.extension-context", at, severity=level, url=found.url, allowed=contexts)
 
-    def _may_stand(self, found: Definition, place: Place, at: At, run: Run) -> bool:
+    def may_stand(self, found: Definition, place: Place, parent: str | None) -> bool:
+        """Whether an extension may stand at a place, within the extension with the url `parent` where it is in one."""
+        if not found.contexts or any(one.get("expression") in ("Element", "*") for one in found.contexts):
+            return True
         ids = element_ids(place, self._rules.model)
         for context in found.contexts:
             kind, wanted = context.get("type"), str(context.get("expression", ""))
             if kind == "extension":
-                if _parent(at, run) == wanted.partition("#")[0]:
+                if parent == wanted.partition("#")[0]:
                     return True
             elif kind == "fhirpath":
                 return True  # The context is a set of elements, and place alone does not tell.

@@ -27,6 +27,7 @@ class Invariants:
     def __init__(self, rules: "Rules") -> None:
         self._rules = rules
         self._tests: dict[tuple[str, str], Test | None] = {}
+        self._advice: dict[str, tuple[ItemCheck, ...]] = {}
 
     def of_type(self, constraints: Sequence[Json], type_name: str) -> tuple[ItemCheck, ...]:
         """The checks of every object of a type."""
@@ -36,6 +37,19 @@ class Invariants:
         """The checks of one element, without those that its type makes anyway (`known` keys)."""
         rows = [one for one in element.get("constraint", ()) if one["key"] not in known]
         return tuple(self._compile(rows, type_name))
+
+    def advice(self, type_name: str) -> tuple[ItemCheck, ...]:
+        """The check that a resource has a narrative (dom-6), which is best practice."""
+        if type_name not in self._advice:
+            element = self._rules.types.element(type_name) or {}
+            rows = [one for one in element.get("constraint", ()) if one["key"] == "dom-6"]
+            self._advice[type_name] = self.of_type(rows, type_name)
+        return self._advice[type_name]
+
+    def tests(self, constraints: Iterable[Json], type_name: str) -> list[Test]:
+        """The bare tests of constraints."""
+        found = [self._test(one["expression"], type_name) for one in constraints if one.get("expression")]
+        return [one for one in found if one is not None]
 
     def _compile(self, constraints: Sequence[Json], type_name: str) -> Iterable[ItemCheck]:
         for one in constraints:

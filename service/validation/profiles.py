@@ -6,14 +6,12 @@ https://hl7.org/fhir/R4/profiling.html
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from service.validation.compiler import Compiler
+from service.validation.compiler import IMPOSED, Compiler
 from service.validation.run import At, ItemCheck, Json, Run
 from service.validation.tree import Branch, plant
 
 if TYPE_CHECKING:
     from service.validation.rules import Rules
-
-IMPOSED = "http://hl7.org/fhir/StructureDefinition/structuredefinition-imposeProfile"
 
 
 class Profiles:

@@ -99,7 +99,7 @@ class Rules:
         return profiles is not None and self.clean.is_clean(value, name, profiles, run)
 
     def _advise(self, value: Json, name: str, at: At, run: Run) -> None:
-        """What is best practice for a resource that is right, and what there is to say about the entries of a Bundle."""
+        """What is best practice for a resource that is right, and what there is to say about what is in a Bundle."""
         if name == "Bundle":
             for index, _, resource in entries(value):
                 if resource is not None:

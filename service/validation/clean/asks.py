@@ -1,0 +1,173 @@
+"""What definitions ask of an element beyond its form, each thing once though several profiles repeat it.
+
+https://hl7.org/fhir/R4/elementdefinition.html
+"""
+
+from collections.abc import Callable, Iterable
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from service.fhir.json import canonical
+from service.validation import patterns
+from service.validation.clean import lexical
+from service.validation.clean.lexical import Sure
+from service.validation.compiler import Compiler
+from service.validation.natives import NATIVES
+from service.validation.run import ItemCheck, Json, Run
+from service.validation.tree import Branch
+
+if TYPE_CHECKING:
+    from service.validation.rules import Rules
+
+Ask = Callable[[Any, Run], Any]  # (object or value, run): true means surely right, or else a finding in the run
+# What the passes see to, and what can only fail of a resource that contains others: those are left to the walk.
+_SEEN_TO = frozenset(
+    (
+        "hasValue() or (children().count() > id.count())",
+        "extension.exists() != value.exists()",
+        *(one for one in NATIVES if one.startswith(("contained.", "reference.startsWith('#').not() or "))),
+    )
+)
+# Tests of text that spare an ask: systems that are absolute, references that can be followed (ref-1 among them).
+_STRICT = MappingProxyType(
+    {
+        "Reference.reference": lexical.reference,
+        "Coding.system": lexical.absolute,
+        "Identifier.system": lexical.absolute,
+    }
+)
+_VALUES = ("fixed", "pattern", "minValue", "maxValue", "maxLength")
+
+
+class Spec(NamedTuple):
+    """What one profile says of an element; `base` is the element's definition in the type above it."""
+
+    branch: Branch
+    base: Json
+
+
+def finding(check: ItemCheck) -> Ask:
+    """A check of the walk as an ask: what is wrong stands in the run afterwards."""
+
+    def ask(value: Any, run: Run) -> bool:
+        check(value, None, None, run)
+        return True
+
+    return ask
+
+
+def child_ask(compiler: Compiler, name: str, branch: Branch, node: str) -> list[Ask]:
+    """The walk's own check of all instances of a child, for what no plan can merge."""
+    made = compiler.child(name, branch, node)
+    if made is None:
+        return []
+
+    def ask(value: Any, run: Run) -> bool:
+        made(value, None, run)
+        return True
+
+    return [ask]
+
+
+class Asks:
+    """Makes asks."""
+
+    def __init__(self, compiler: Compiler) -> None:
+        self._compiler = compiler
+        self._rules: Rules = compiler.rules
+
+    def of_type(self, own: Json, node: str) -> list[Ask]:
+        """What is asked of every object of a type; that it has a narrative (dom-6) is not."""
+        asks = self._constraints([one for one in own.get("constraint", ()) if one["key"] != "dom-6"], node)
+        further = self._rules.types.further(node, is_absolute=True)
+        if node != "Reference":
+            return [*map(finding, further), *asks]
+
+        def typed(value: Any, run: Run) -> bool:
+            # A literal of the strict form leaves only its type to be looked at, and whether it has a base.
+            if "type" in value or run.base is None:
+                for check in further:
+                    check(value, None, None, run)
+            return True
+
+        return [typed, *asks]
+
+    def of_item(
+        self, element: Json, type_name: str, specs: tuple[Spec, ...]
+    ) -> tuple[tuple[Spec, ...], tuple[Ask, ...]]:
+        """What an element asks of its value, an object, and `specs` with it; with further specs that these lead to."""
+        more, asks = self.of_specs(element, type_name, specs)
+        base = () if "." in type_name else self._rules.types.tests(element, type_name)
+        return (*specs, *more), (*map(finding, base), *asks)
+
+    def of_specs(self, base: Json, type_name: str, specs: tuple[Spec, ...]) -> tuple[tuple[Spec, ...], tuple[Ask, ...]]:
+        """What `specs` ask of the value of an element, and the specs of the profiles that they name for its type."""
+        own = self._rules.types.element(type_name) or {}
+        known = {one["key"] for one in (*base.get("constraint", ()), *own.get("constraint", ()))}
+        seen: set[bytes] = set()
+        asks: list[Ask] = []
+        more: list[Spec] = []
+
+        def is_new(*what: Any) -> bool:
+            mark = canonical(what)
+            if mark in seen:
+                return False
+            seen.add(mark)
+            return True
+
+        stack = list(specs)
+        while stack:
+            spec = stack.pop(0)
+            element = spec.branch.element
+            if is_new("values", {key: one for key, one in element.items() if key.startswith(_VALUES)}):
+                asks += map(finding, patterns.compile_values(element, spec.base))
+            rows = [one for one in element.get("constraint", ()) if one["key"] not in known]
+            asks += self._constraints(
+                [one for one in rows if is_new("rule", one["key"], one.get("expression"))], type_name
+            )
+            if "binding" in element and element["binding"] != spec.base.get("binding"):
+                bound = self._rules.bindings.compile(element, type_name) if is_new(element["binding"]) else None
+                asks += [finding(bound)] if bound else []
+            if element.get("type") == spec.base.get("type") or not is_new("type", element.get("type")):
+                continue
+            for tree in self._compiler.named(element, spec.base, type_name):
+                found = Spec(tree, own)
+                more.append(found)
+                stack.append(found)
+            asks += map(finding, self._compiler.typed(element, spec.base, type_name, named=False))
+        return tuple(more), tuple(asks)
+
+    def of_primitive(self, element: Json, type_name: str, specs: tuple[Spec, ...]) -> tuple[Sure, tuple[Ask, ...]]:
+        """The test of a primitive's text, and what else is asked of it."""
+        _, _, tests = self._rules.primitives.of(type_name, element)
+        sure = _STRICT.get(element["path"]) or lexical.of_string(type_name)
+        codes = self._rules.bindings.codes(element.get("binding", {})) if type_name == "code" else None
+        left: list[Spec] = []
+        for spec in specs:
+            branch = spec.branch
+            rest = dict(branch.element)
+            for prefix in ("fixed", "pattern"):
+                given = patterns.given(rest, prefix)
+                if given is not None and type(given[1]) is str:
+                    codes = _narrowed(codes, frozenset((given[1],)), sure)
+                    del rest[given[0]]
+            if type_name == "code" and "binding" in rest:
+                listed = self._rules.bindings.codes(rest["binding"])
+                if listed is not None:
+                    codes = _narrowed(codes, listed, sure)
+                    del rest["binding"]
+            left.append(Spec(Branch(rest, branch.children, branch.slices), spec.base))
+        _, asks = self.of_specs(element, type_name, tuple(left))
+        return (sure if codes is None else codes.__contains__), (*map(finding, tests), *asks)
+
+    def _constraints(self, rows: Iterable[Json], type_name: str) -> list[Ask]:
+        rows = [one for one in rows if one.get("expression") not in _SEEN_TO]
+        return [_ask(test) for test in self._rules.invariants.tests(rows, type_name)]
+
+
+def _ask(test: Callable[[Any, Any, Run], bool | None]) -> Ask:
+    return lambda value, run: test(value, None, run) is not False
+
+
+def _narrowed(codes: frozenset[str] | None, more: frozenset[str], sure: Sure) -> frozenset[str]:
+    return frozenset(one for one in more if sure(one)) if codes is None else codes & more

@@ -1,0 +1,74 @@
+"""Quick tests of primitive values: what passes is surely of the right form, what does not may be too.
+
+https://hl7.org/fhir/R4/datatypes.html#primitive
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+from service.fhir.values import MAX_STRING, PRIMITIVES
+
+Sure = Callable[[Any], Any]  # of a value of the type that it is kept for; what is true means: surely right
+
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_URN = rf"urn:uuid:{_UUID}|urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+|urn:(?!oid:|uuid:)[!-~]+"
+_uri = re.compile(rf"https?://[!-~]+|{_URN}").fullmatch
+_canonical = re.compile(r"https?://[!-{}~]+").fullmatch
+_code = re.compile(r"[^\s]+", re.ASCII).fullmatch
+_id = re.compile(r"[A-Za-z0-9\-.]{1,64}").fullmatch
+# What can be followed by its form alone: one type and one id, behind the root of a server or alone.
+reference = re.compile(rf"(?:https?://[!-\"$->@-~]+/)?[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{{1,64}}|urn:uuid:{_UUID}").fullmatch
+absolute = _uri
+
+
+def text(value: str) -> bool:
+    """Whether a string is surely a FHIR string or markdown."""
+    if value.isprintable():
+        return 0 < len(value) <= MAX_STRING and not value.isspace()
+    return PRIMITIVES["string"](value) is None
+
+
+def of_string(type_name: str) -> Sure:
+    """The test of a `str` for a type."""
+    quick = _QUICK.get(type_name)
+    if quick is not None:
+        return quick
+    if type_name in _NO_STRINGS:
+        return _never
+    lexical = PRIMITIVES[type_name]
+    return lambda value: lexical(value) is None
+
+
+def of_other(type_name: str) -> Sure:
+    """The test of any other JSON value for a type."""
+    lexical = PRIMITIVES[type_name]
+    if type_name == "boolean":
+        return lambda value: type(value) is bool
+    if type_name in _NO_STRINGS:
+        return lambda value: type(value) in (int, Decimal, float) and lexical(value) is None
+    return _never
+
+
+def _never(value: Any) -> bool:
+    return False
+
+
+def _uri_like(value: str) -> bool:
+    return _uri(value) is not None or PRIMITIVES["uri"](value) is None
+
+
+_NO_STRINGS = frozenset(("boolean", "decimal", "integer", "positiveInt", "unsignedInt"))
+_QUICK: Mapping[str, Sure] = MappingProxyType(
+    {
+        "string": text,
+        "markdown": text,
+        "uri": _uri_like,
+        "url": _uri_like,
+        "code": _code,
+        "id": _id,
+        "canonical": _canonical,
+    }
+)

@@ -1,0 +1,118 @@
+"""Which resources are surely right, in a Bundle or alone.
+
+https://hl7.org/fhir/R4/bundle.html#references
+"""
+
+from typing import TYPE_CHECKING
+
+from service.validation.bundles import check_bundle
+from service.validation.clean.asks import Spec
+from service.validation.clean.plans import Plan, Plans
+from service.validation.entries import entries
+from service.validation.questionnaires import check_response
+from service.validation.run import Json, Run
+
+if TYPE_CHECKING:
+    from service.validation.rules import Rules
+
+Assumed = set[tuple[int, str]]  # the targets (by id()) and the profiles that they must meet
+_MOST_SETS = 1000  # of profiles that resources name together
+
+
+class Clean:
+    """Tells which resources are surely right. Holds no state of a validation."""
+
+    def __init__(self, rules: "Rules") -> None:
+        self._rules = rules
+        self._plans = Plans(rules)
+        self._roots: dict[tuple[str, tuple[str, ...]], Plan] = {}
+
+    def is_clean(self, value: Json, name: str, profiles: tuple[str, ...], run: Run) -> bool:
+        """Whether there is surely nothing to say about a resource, the run being at it, but that it has no narrative;
+        what is in it of a Bundle is not looked at."""
+        plan = self._root(name, profiles)
+        if plan is None:
+            return False
+        kept = run.found, run.counts, run.ids
+        run.found, run.counts, run.ids = [], [0, 0], set()
+        try:
+            if not plan.walk(value, run):
+                return False
+            if name == "Bundle":
+                check_bundle(value, None, run, self._rules)
+            elif name == "QuestionnaireResponse":
+                check_response(value, None, run, self._rules)
+            return not run.found
+        finally:
+            run.found, run.counts, run.ids = kept
+
+    def declared(self, value: Json, name: str, run: Run, is_top: bool) -> tuple[str, ...] | None:
+        """The profiles that a resource must meet by what it says and is; None where what it says is malformed."""
+        urls: list[str] = []
+        if is_top or run.options.bundle_profiles:
+            meta = value.get("meta")
+            named = meta.get("profile", ()) if type(meta) is dict else ()
+            if type(named) is tuple or (type(named) is list and all(type(one) is str for one in named)):
+                urls += named
+            else:
+                return None
+        if name in self._rules.required.types:
+            urls += self._rules.required.of(value)
+        return tuple(sorted(set(urls))) if len(urls) > 1 else tuple(urls)
+
+    def judge(self, bundle: Json, run: Run) -> None:
+        """Note in `run.clean` which of the resources of a Bundle are surely right; the run is at the Bundle."""
+        assumed: dict[int, Assumed] = {}
+        rows = [resource for _, _, resource in entries(bundle) if resource is not None]
+        run.claims = {}
+        for resource in rows:
+            name = resource.get("resourceType")
+            if type(name) is str and name in self._rules.resource_types and name != "Bundle":
+                urls = self.declared(resource, name, run, is_top=False)
+                if urls is not None:
+                    run.claims[id(resource)] = name, urls
+        before = run.resource, run.root, run.contained, run.base, run.place
+        for resource in rows:
+            if id(resource) in run.claims:
+                name, urls = run.claims[id(resource)]
+                run.resource = run.root = resource
+                run.contained, run.base = None, run.bundle.full_url_of(resource)
+                run.assumed = set()
+                if self.is_clean(resource, name, urls, run):
+                    assumed[id(resource)] = run.assumed
+        run.assumed = None
+        run.resource, run.root, run.contained, run.base, run.place = before
+        run.clean = self._verified(assumed, rows, run)
+
+    def _verified(self, assumed: dict[int, Assumed], rows: list[Json], run: Run) -> set[int]:
+        """Those whose targets do meet the profiles that they were assumed to meet."""
+        by_id = {id(one): one for one in rows}
+        verified = set(assumed)
+        changed = True
+        while changed:
+            changed = False
+            for one in list(verified):
+                for target, url in assumed[one]:
+                    if target not in verified and not self._rules.references.conforms(by_id[target], url, run):
+                        verified.discard(one)
+                        changed = True
+                        break
+        return verified
+
+    def _root(self, name: str, urls: tuple[str, ...]) -> Plan | None:
+        key = name, urls
+        if key not in self._roots:
+            made = self._make(name, urls) if len(self._roots) < _MOST_SETS else None
+            if made is None:
+                return None
+            self._roots[key] = made
+        return self._roots[key]
+
+    def _make(self, name: str, urls: tuple[str, ...]) -> Plan | None:
+        base = self._rules.types.element(name)
+        trees = [self._plans.named_tree(one, name) for one in urls]
+        if base is None or None in trees:
+            return None
+        given = tuple(Spec(one, base) for one in trees if one is not None)
+        more, asks = self._plans.asks.of_specs(base, name, given)
+        return self._plans.object(name, (name,), (*given, *more), asks)
