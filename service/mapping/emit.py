@@ -48,6 +48,10 @@ class GroupWriter(TargetWriter):
         self.build.functions[name] = self.out
 
     def _constants(self) -> Scope:
+        """The constants of the map, each a function of its own: inside one another they would grow without end."""
+        known = self.build.scopes.get(id(self.unit))
+        if known is not None:
+            return known
         found: Scope = {}
         for one in self.unit.map.constants:
             tree = self.paths.read(one.expression.text, one.expression.at, found)
@@ -58,7 +62,13 @@ class GroupWriter(TargetWriter):
                 found[one.name] = Var(one.name, "constant", value.py, value.type)
                 continue
             evaluate = value.py if value.form == "pairs" else f"[({value.py}, {value.type!r})]"
-            found[one.name] = Var(one.name, "constant", f"_once(_r, {one.name!r}, lambda: {evaluate})", None)
+            name = self.build.name("c_")
+            out = Writer(f"def {name}(_r):")
+            out.at = one.at
+            out.line(f"return {evaluate}")
+            self.build.functions[name] = out
+            found[one.name] = Var(one.name, "constant", f"_once(_r, {name!r}, {name})", None)
+        self.build.scopes[id(self.unit)] = found
         return found
 
     def _extends(self, scope: Scope) -> None:

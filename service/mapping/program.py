@@ -94,18 +94,18 @@ class Program:
             self.names[name] = self._stub(name)
         self._installed = len(build.functions)
 
-    def _stub(self, name: str) -> Callable[..., None]:
-        def first_call(*args: Any) -> None:
-            self.make(name)(*args)
+    def _stub(self, name: str) -> Callable[..., Any]:
+        def first_call(*args: Any) -> Any:
+            return self.make(name)(*args)
 
         return first_call
 
-    def make(self, name: str) -> Callable[..., None]:
+    def make(self, name: str) -> Callable[..., Any]:
         """The function `name`, made from its lines; it replaces its stub."""
         text = "\n".join(self.build.functions[name].lines)
         # The text is all ours: what comes from a map stands in it only as quoted constants.
         exec(builtins.compile(text, f"{_FILE}{name}", "exec"), self.names)  # noqa: S102
-        made: Callable[..., None] = self.names[name]
+        made: Callable[..., Any] = self.names[name]
         return made
 
     def source(self) -> str:

@@ -412,10 +412,10 @@ def single(run: Run, where: str, pointer: str | None, found: list[tuple[Any, str
     return found[0] if found else (None, None)
 
 
-def once(run: Run, name: str, evaluate: Callable[[], list[Any]]) -> list[Any]:
+def once(run: Run, name: str, evaluate: Callable[[Run], list[Any]]) -> list[Any]:
     """The value of a constant, evaluated when it is first asked for."""
     if name not in run.constants:
-        run.constants[name] = evaluate()
+        run.constants[name] = evaluate(run)
     found: list[Any] = run.constants[name]
     return found
 

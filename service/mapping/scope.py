@@ -64,6 +64,7 @@ class Build:
     todo: list[tuple[str, Unit, Group, list[Var]]] = field(default_factory=list)
     functions: dict[str, "Writer"] = field(default_factory=dict)
     written: set[int] = field(default_factory=set)
+    scopes: dict[int, Scope] = field(default_factory=dict)
     late: frozenset[str] = frozenset()
     _count: int = 0
     _constants: dict[Any, str] = field(default_factory=dict)
