@@ -35,6 +35,7 @@ import org.hl7.fhir.r5.model.StructureMap.StructureMapStructureComponent;
 import org.hl7.fhir.r5.utils.structuremap.StructureMapUtilities;
 import org.hl7.fhir.utilities.ByteProvider;
 import org.hl7.fhir.validation.TransformSupportServices;
+import org.hl7.fhir.validation.instance.InstanceValidatorFactory;
 
 /**
  * The transform engine of the official validator as a filter. A line {"set", "maps": [texts], "resources": [texts]}
@@ -87,6 +88,7 @@ public final class Transforms {
             .withAllowLoadingDuplicates(true).fromDefinitions(files, loader(), information);
         context.setNoTerminologyServer(true);
         context.setCanRunWithoutTerminology(true);
+        context.setValidatorFactory(new InstanceValidatorFactory());
         return context;
     }
 
