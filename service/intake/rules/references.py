@@ -15,11 +15,11 @@ from service.issues import Issue, issue
 
 def check(facts: Facts) -> Iterator[Issue]:
     across = {kind: [one.value["id"] for one in facts.entities.get(kind, ())] for kind in ACROSS}
-    inside: dict[tuple[str, object], list[str]] = {}
+    inside: dict[tuple[str, int], list[str]] = {}
     for kind, entities in facts.entities.items():
         if kind not in NAMED and kind not in ACROSS and kind != "relation":
             for one in entities:
-                inside.setdefault((kind, one.around.path if one.around else None), []).append(one.value["id"])
+                inside.setdefault((kind, id(one.around)), []).append(one.value["id"])
     for value, path, shape, around in facts.references:
         kinds = shape.reference
         if _all_named(kinds):
@@ -57,13 +57,13 @@ def _nowhere(facts: Facts, found: Found, known: Iterable[str], elsewhere: str | 
     return issue("intake.reference-nowhere", pointer=found.pointer, value=value)
 
 
-def _around(inside: dict[tuple[str, object], list[str]], kind: str, around: Found | None) -> list[str]:
+def _around(inside: dict[tuple[str, int], list[str]], kind: str, around: Found | None) -> list[str]:
     """The ids of `kind` in the nearest entity around the reference that holds any."""
     while around is not None:
-        if (kind, around.path) in inside:
-            return inside[kind, around.path]
+        if (kind, id(around)) in inside:
+            return inside[kind, id(around)]
         around = around.around
-    return inside.get((kind, None), [])
+    return inside.get((kind, id(None)), [])
 
 
 def _circles(facts: Facts) -> Iterator[Issue]:
