@@ -131,7 +131,7 @@ class Types:
             lexical, params, tests = rules.primitives.of(type_name, element)
             build = fields.primitives if repeats else fields.primitive
             table[key] = Field(build(key, lexical, params, tests), choice)
-            if type_name != "xhtml":
+            if type_name != "xhtml" and element["path"] != "Extension.url":  # in XML an attribute: it has no extensions
                 missing = rules.bindings.code_missing(element.get("binding", {})) if type_name == "code" else None
                 beside = fields.sibling("_" + key, self.node("Element"), repeats, (missing,) if missing else ())
                 table["_" + key] = Field(beside, choice)
@@ -151,8 +151,8 @@ class Types:
         check = build_complex(key, node, tests)
         table[key] = Field(check, choice)
 
-    def tests(self, element: Json, type_name: str) -> tuple[ItemCheck, ...]:
-        """What R4 asks of the value of an element beyond what its type asks."""
+    def tests(self, element: Json, type_name: str, targets: bool = True) -> tuple[ItemCheck, ...]:
+        """What R4 asks of the value of an element beyond what its type asks; of its targets too if `targets`."""
         root = self.element(type_name) or {}
         known = tuple(one["key"] for one in root.get("constraint", ()))
         tests: list[ItemCheck] = list(self._rules.invariants.of_element(element, type_name, known))
@@ -160,9 +160,9 @@ class Types:
         if bound:
             tests.append(bound)
         if type_name in ("Reference", "canonical"):
-            target = self._rules.references.targets(element, type_name)
+            target = self._rules.references.targets(element, type_name) if targets else None
             if target:
-                tests.append(target)
+                tests.append(self._rules.references.check_targets(target))
         for type_ in element.get("type", ()):
             if type_.get("code") == type_name and type_.get("profile"):
                 tests.append(self._rules.profiles.any_of(type_["profile"]))
