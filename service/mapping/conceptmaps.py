@@ -37,24 +37,30 @@ Row = tuple[str, str, str, str | None, str | None]
 def embedded(identifier: str, unmapped: Mapping[str, tuple[str, str]], rows: Iterable[Row]) -> dict[str, Any]:
     """A ConceptMap resource of rows `(source system, code, sign, target system, code)`; unmapped by source system."""
     groups: dict[tuple[str, str | None], dict[str, Any]] = {}
+    firsts: dict[str, tuple[str, str | None]] = {}
+    elements: dict[tuple[int, str], dict[str, Any]] = {}
     for source, code, sign, target, target_code in rows:
-        key = next((one for one in groups if one[0] == source and target in (None, one[1])), (source, target))
+        key = firsts.get(source, (source, None)) if target is None else (source, target)
         if (source, None) in groups and key[1] is not None and key not in groups:
             groups[key] = groups.pop((source, None)) | {"target": target}
+            firsts[source] = key
         group = groups.setdefault(key, _group(source, target))
-        element = next((one for one in group["element"] if one["code"] == code), None)
+        firsts.setdefault(source, key)
+        # The list of elements stays the same when its group gets a target.
+        element = elements.get((id(group["element"]), code))
         if element is None:
-            element = {"code": code, "target": []}
+            element = elements[id(group["element"]), code] = {"code": code, "target": []}
             group["element"].append(element)
         found = {"code": target_code} if target_code is not None else {}
         element["target"].append(found | {"equivalence": RELATIONS[sign]})
-    for source, (mode, value) in unmapped.items():
-        if not any(key[0] == source for key in groups):
+    for source in unmapped:
+        if source not in firsts:
             groups[source, None] = _group(source, None)
-        name = {"fixed": "code", "other-map": "url"}.get(mode)
-        for key, group in groups.items():
-            if key[0] == source:
-                group["unmapped"] = {"mode": mode} | ({name: value} if name else {})
+    for (source, _), group in groups.items():
+        if source in unmapped:
+            mode, value = unmapped[source]
+            name = {"fixed": "code", "other-map": "url"}.get(mode)
+            group["unmapped"] = {"mode": mode} | ({name: value} if name else {})
     made: dict[str, Any] = {"resourceType": "ConceptMap", "id": identifier, "status": "draft"}
     return made | ({"group": list(groups.values())} if groups else {})
 

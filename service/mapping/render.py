@@ -62,27 +62,31 @@ def _comment(text: str | None, indent: str) -> list[str]:
 
 
 def _conceptmap(resource: Mapping[str, Any]) -> list[str]:
-    systems: list[str] = []
-    for group in resource.get("group", ()):
-        systems += [one for one in (group.get("source"), group.get("target")) if one and one not in systems]
+    """The lines of a ConceptMap; what only the resource form can say (a row without a code) is left out."""
+    groups = resource.get("group", ())
+    systems = dict.fromkeys(system for group in groups for system in (_system(group), group.get("target")) if system)
     letters = {system: f"s{number}" for number, system in enumerate(systems)}
     lines = [f"conceptmap {_text('#' + str(resource.get('id')))} {{"]
     lines += [f"  prefix {letter} = {_text(system)}" for system, letter in letters.items()]
-    for group in resource.get("group", ()):
+    for group in groups:
         unmapped = group.get("unmapped")
         if unmapped:
             value = {"fixed": unmapped.get("code"), "other-map": unmapped.get("url")}.get(unmapped["mode"])
             shown = f" {_text(value)}" if value is not None else ""
-            lines.append(f"  unmapped for {letters[group['source']]} = {unmapped['mode']}{shown}")
-    for group in resource.get("group", ()):
+            lines.append(f"  unmapped for {letters[_system(group)]} = {unmapped['mode']}{shown}")
+    for group in groups:
         for element in group.get("element", ()):
-            for target in element.get("target", ()):
-                sign = SIGNS[target.get("equivalence", "relatedto")]
-                line = f"  {letters[group['source']]}:{_text(element['code'])} {sign}"
+            for target in element.get("target", ()) if "code" in element else ():
+                sign = SIGNS.get(target.get("equivalence", "relatedto"), "-")
+                line = f"  {letters[_system(group)]}:{_text(element['code'])} {sign}"
                 if "code" in target:
-                    line += f" {letters[group['target']]}:{_text(target['code'])}"
+                    line += f" {letters[group.get('target') or _system(group)]}:{_text(target['code'])}"
                 lines.append(line)
     return [*lines, "}"]
+
+
+def _system(group: Mapping[str, Any]) -> str:
+    return str(group.get("source") or "urn:unknown")
 
 
 def _group(group: Group) -> list[str]:

@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/structuremap.html
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -28,6 +29,7 @@ from service.mapping.model import (
 from service.mapping.parser import default_name, parse_map
 from service.mapping.render import name as quoted
 from service.mapping.render import render
+from service.mapping.structuremap_shape import misplaced
 from service.mapping.terms import Cursor, Stop, as_literal
 
 # What other engines name the variables of a rule without any: https://hl7.org/fhir/R4/mapping-language.html#7.8.0.9
@@ -173,12 +175,14 @@ def from_resource(resource: Mapping[str, Any], file: str = "StructureMap") -> tu
     reader = _Reader(file, issues)
     if resource.get("resourceType") != "StructureMap" or not resource.get("group"):
         return None, [issue("fml.no-structuremap", where=file)]
+    if wrong := misplaced(resource):
+        return None, [issue("fml.structuremap-shape", where=f"{file}#{wrong[1]}", reason=wrong[0])]
     try:
         found = reader.map(resource)
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError):
+    except (KeyError, TypeError, ValueError):
         return None, [issue("fml.no-structuremap", where=str(reader.at))]
     # The text form has all checks; a map that cannot be written so cannot be run either.
-    _, problems = parse_map(render(found), file)
+    _, problems = parse_map(render(replace(found, conceptmaps=())), file)
     return (None if problems else found), problems
 
 
@@ -250,7 +254,7 @@ class _Reader:
         if isinstance(default, Mapping):
             param = Param("expression", default["expression"], self.at)
         elif default is not None:
-            param = Param("literal", default, self.at)
+            param = Param("literal", _primitive(default), self.at)
         expressions = [one.get(key) for key in ("condition", "check", "logMessage")]
         where, check, log = (Expression(text, self.at) if text else None for text in expressions)
         path = _steps(one.get("element", ""))
@@ -269,9 +273,9 @@ class _Reader:
         return Target(one.get("context"), path, transform, params, one.get("variable"), modes, share, self.at)
 
     def parameter(self, one: Mapping[str, Any]) -> Param:
-        ((key, value),) = one.items()
+        ((key, value),) = ((key, _primitive(value)) for key, value in one.items() if not key.startswith("_"))
         # Other engines copy a path of a variable (`v.a.b`) as an id.
-        kind = "literal" if key != "valueId" else "expression" if "." in value else "variable"
+        kind = "literal" if key != "valueId" else "expression" if "." in str(value) else "variable"
         return Param(kind, value, self.at)
 
     def call(self, one: Mapping[str, Any]) -> Call:
@@ -288,6 +292,13 @@ class _Reader:
             return Param("literal", literal, self.at)
         plain = word.replace("_", "a").isalnum()
         return Param("variable" if plain else "expression", word, self.at)
+
+
+def _primitive(value: Any) -> str | int | Decimal | bool:
+    """`value`, which the mapping language can only write where it is a text, a number or a truth."""
+    if not isinstance(value, str | int | Decimal):
+        raise TypeError
+    return value
 
 
 def _renamed(source: Source) -> Source:
@@ -331,7 +342,7 @@ def _lines(path: str, value: Any, found: list[tuple[str, Any]]) -> None:
                 for key, inner in one.items():
                     _lines(f"{path}.{key}", inner, found)
             else:
-                found.append((path, one))
+                _lines(path, one, found)
     elif isinstance(value, Mapping):
         found.append((path, None))
         for key, inner in value.items():
