@@ -65,7 +65,8 @@ def search(
     columns = [one.value.label(f"key{at}") for at, one in enumerate(keys)]
     after = [] if position is None else [_after(keys, position, row)]
     order = [part for one in keys for part in _order(one)]
-    statement = select(row.c.rid, *columns).where(*conditions, *after).order_by(*order, row.c.rid)
+    last = row.c.rid.desc() if _backwards(keys) else row.c.rid.asc()
+    statement = select(row.c.rid, *columns).where(*conditions, *after).order_by(*order, last)
     rows = connection.execute(statement.limit(query.count + 1)).all()
     shown = rows[: query.count]
     more = len(rows) > query.count
@@ -149,6 +150,11 @@ def _order(key: _Key) -> list[ColumnElement[Any]]:
     return [case((key.value.is_(None), 1), else_=0), own] if key.may_lack else [own]
 
 
+def _backwards(keys: list[_Key]) -> bool:
+    """Whether equals stand newest first: in the direction of the last key, so that an index can give the order."""
+    return bool(keys) and keys[-1].descending
+
+
 def _after(keys: list[_Key], position: paging.Search, row: FromClause) -> ColumnElement[bool]:
     """The condition to come after `position` in the order of `keys` and the number."""
     if len(keys) != len(position.values):
@@ -158,7 +164,8 @@ def _after(keys: list[_Key], position: paging.Search, row: FromClause) -> Column
     for key, value in zip(keys, position.values, strict=True):
         ways.append(and_(*equal, _beyond(key, value)))
         equal.append(key.value.is_(None) if value is None else key.value == value)
-    ways.append(and_(*equal, row.c.rid > position.rid))
+    further = row.c.rid < position.rid if _backwards(keys) else row.c.rid > position.rid
+    ways.append(and_(*equal, further))
     return or_(*ways)
 
 
