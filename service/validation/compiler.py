@@ -61,7 +61,7 @@ class Compiler:
         return self.rules.profiles.tree(url)
 
     def typed(self, element: Json, base: Json, type_name: str, named: bool = True) -> list[ItemCheck]:
-        """The checks of `type.profile` and `type.targetProfile`; without those in `named` where that is false."""
+        """The checks of `type.profile` and `type.targetProfile`; targets and what is in `named()` only if `named`."""
         checks: list[ItemCheck] = []
         for type_ in _named(element, base, type_name):
             code, profiles = type_.get("code", ""), type_["profile"]
@@ -71,10 +71,10 @@ class Compiler:
                 checks.append(self.rules.profiles.any_of(profiles))
             elif type_name == "Resource":
                 checks.append(_of_type(code, self.rules.profiles.any_of(profiles)))
-        if type_name == "Reference" and element.get("type") != base.get("type"):
+        if type_name == "Reference" and element.get("type") != base.get("type") and named:
             target = self.rules.references.targets(element, type_name, is_profile=True)
             if target:
-                checks.append(target)
+                checks.append(self.rules.references.check_targets(target))
         return checks
 
     def _inside(self, check: ItemCheck) -> ItemCheck:

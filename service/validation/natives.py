@@ -134,6 +134,17 @@ def _que_12(value: Any, run: Run) -> bool:
     return type(conditions) is not list or len(conditions) < 2 or _has(value, "enableBehavior")
 
 
+def _any_of(*names: str) -> Native:
+    """That one of these elements exists."""
+    keys = frozenset((*names, *("_" + one for one in names)))
+    return lambda value, run: not keys.isdisjoint(value)
+
+
+def _only_if(kind: str) -> Native:
+    """What is asked of a Bundle of one kind alone."""
+    return lambda value, run: True if type(value.get("type")) is str and value["type"] != kind else None
+
+
 NATIVES: Mapping[str, Native] = MappingProxyType(
     {
         "extension.exists() != value.exists()": _ext_1,
@@ -168,6 +179,17 @@ NATIVES: Mapping[str, Native] = MappingProxyType(
         ),
         # Of a missing value these two are empty, which is not true; R4's own examples show that it is meant to be.
         "fullUrl.contains('/_history/').not()": _bdl_8,
+        "resource.exists() or request.exists() or response.exists()": _any_of("resource", "request", "response"),
+        "type.exists() or actor.exists()": _any_of("type", "actor"),
+        "policy.exists() or policyRule.exists()": _any_of("policy", "policyRule"),
+        "(identifier.count() + name.count()) > 0": _any_of("identifier", "name"),
+        "(answer.exists() and item.exists()).not()": lambda value, run: (
+            not _has(value, "answer") or not _has(value, "item")
+        ),
+        "type = 'document' implies (identifier.system.exists() and identifier.value.exists())": _only_if("document"),
+        "type = 'document' implies (timestamp.hasValue())": _only_if("document"),
+        "type = 'document' implies entry.first().resource.is(Composition)": _only_if("document"),
+        "type = 'message' implies entry.first().resource.is(MessageHeader)": _only_if("message"),
         "probability is decimal implies (probability as decimal) <= 100": _ras_2,
         "enableWhen.count() > 2 implies enableBehavior.exists()": _que_12,
     }

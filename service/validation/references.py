@@ -4,7 +4,8 @@ https://hl7.org/fhir/R4/references.html, https://hl7.org/fhir/R4/bundle.html#ref
 """
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from service.validation.run import At, ItemCheck, Json, Run
 
@@ -37,6 +38,16 @@ _SPACE = re.compile(r"\s")
 def is_absolute(url: str) -> bool:
     """Whether `url` begins with a scheme (`https:`, `urn:`, …)."""
     return url.startswith(("http:", "https:", "urn:")) or _ABSOLUTE.match(url) is not None
+
+
+class Targets(NamedTuple):
+    """What a Reference may point to: types (None: any), by type the profiles of which one must be met, aggregation
+    modes; and the severity of another type, where it is not that of an error."""
+
+    allowed: frozenset[str] | None
+    profiles: dict[str, list[str]]
+    modes: set[str]
+    level: str | None
 
 
 class References:
@@ -99,8 +110,33 @@ class References:
         if run.base is not None:
             run.add("validation.reference-format", (at, "reference"), reference=reference)
 
-    def targets(self, element: Json, type_name: str, is_profile: bool = False) -> ItemCheck | None:
-        """The check of `type.targetProfile` and `type.aggregation` of an element, `None` where anything may stand."""
+    def aims(self, all_targets: Sequence[Targets]) -> Callable[[Json, Run], bool]:
+        """Whether a Reference meets all of `all_targets`, its target looked up once."""
+
+        def ask(value: Json, run: Run) -> bool:
+            reference = value.get("reference")
+            found: Json | None = None
+            target = self.literal_type(reference) if type(reference) is str else None
+            if target is None:
+                if type(reference) is str:
+                    found = self.resolve(reference, run)
+                target = self.target_type(value, run)
+            for allowed, profiles, modes, _ in all_targets:
+                if allowed is not None and _not_among(allowed, target, value) is not None:
+                    return False
+                if modes:
+                    self._check_mode(value, modes, None, run)
+                if profiles and target in profiles:
+                    if found is None and type(reference) is str:
+                        found = self.resolve(reference, run)
+                    if found is not None and not self._conforms_to_any(found, profiles[target], run):
+                        return False
+            return True
+
+        return ask
+
+    def targets(self, element: Json, type_name: str, is_profile: bool = False) -> Targets | None:
+        """What `type.targetProfile` and `type.aggregation` of an element ask; `None` where anything may stand."""
         urls: list[str] = []
         modes: set[str] = set()
         for type_ in element.get("type", ()):
@@ -113,7 +149,11 @@ class References:
         if allowed is None and not profiles and not modes:
             return None
         is_draft = not is_profile and element["path"].partition(".")[0] in DRAFTS
-        level = "warning" if is_draft else None
+        return Targets(allowed, profiles, modes, "warning" if is_draft else None)
+
+    def check_targets(self, targets: Targets) -> ItemCheck:
+        """The check of a Reference against what it may point to."""
+        allowed, profiles, modes, level = targets
 
         def check(value: Any, sibling: Any, at: At, run: Run) -> None:
             if type(value) is not dict:
@@ -175,8 +215,14 @@ class References:
     def _check_target(self, value: Json, profiles: list[str], at: At, run: Run) -> None:
         reference = value.get("reference")
         found = self.resolve(reference, run) if type(reference) is str else None
-        if found is not None and not any(self.conforms(found, url, run) for url in profiles):
+        if found is not None and not self._conforms_to_any(found, profiles, run):
             run.add("validation.reference-profile", at, reference=reference, profiles=", ".join(profiles))
+
+    def _conforms_to_any(self, target: Json, profiles: list[str], run: Run) -> bool:
+        for url in profiles:  # noqa: SIM110 - a generator costs more than what it does here
+            if self.conforms(target, url, run):
+                return True
+        return False
 
     def conforms(self, target: Json, url: str, run: Run) -> bool:
         """Whether a resource of this document meets a profile, worked out once a run; a cycle is taken to be met."""

@@ -105,9 +105,9 @@ class Types:
         bindings = self._rules.bindings
         # The official validator refuses a relative system in an Identifier only.
         if name == "Coding":
-            return (bindings.check_coding,) if is_absolute else (bindings.check_system("warning"), bindings.check_coding)
+            return (*(() if is_absolute else (bindings.check_system("warning"),)), bindings.check_coding)
         if name == "Identifier":
-            return (bindings.check_uri,) if is_absolute else (bindings.check_system("error"), bindings.check_uri)
+            return (*(() if is_absolute else (bindings.check_system("error"),)), bindings.check_uri)
         return ()
 
     def _add(self, element: Json, table: dict[str, Field], required: list[tuple[str, str | None]]) -> None:

@@ -13,6 +13,7 @@ from service.validation.clean import lexical
 from service.validation.clean.lexical import Sure
 from service.validation.compiler import Compiler
 from service.validation.natives import NATIVES
+from service.validation.references import Targets
 from service.validation.run import ItemCheck, Json, Run
 from service.validation.tree import Branch
 
@@ -97,8 +98,29 @@ class Asks:
     ) -> tuple[tuple[Spec, ...], tuple[Ask, ...]]:
         """What an element asks of its value, an object, and `specs` with it; with further specs that these lead to."""
         more, asks = self.of_specs(element, type_name, specs)
-        base = () if "." in type_name else self._rules.types.tests(element, type_name)
-        return (*specs, *more), (*map(finding, base), *asks)
+        base = () if "." in type_name else self._rules.types.tests(element, type_name, targets=False)
+        targets = [] if type_name != "Reference" else self._targets(element, specs)
+        return (*specs, *more), (*map(finding, base), *asks, *targets)
+
+    def of_slices(
+        self, element: Json, type_name: str, specs: tuple[Spec, ...]
+    ) -> tuple[tuple[Spec, ...], tuple[Ask, ...]]:
+        """The same of slices, without what the element asks."""
+        more, asks = self.of_specs(element, type_name, specs)
+        return more, (*asks, *(self._targets(element, specs) if type_name == "Reference" else ()))
+
+    def _targets(self, element: Json, specs: tuple[Spec, ...]) -> list[Ask]:
+        """What an element of the type Reference and `specs` ask of its target, without what another asks already."""
+        references = self._rules.references
+        found = [references.targets(element, "Reference")]
+        for branch, base in specs:
+            if branch.element.get("type") != base.get("type"):
+                found.append(references.targets(branch.element, "Reference", is_profile=True))
+        left: list[Targets] = []
+        for one in reversed(found):
+            if one is not None and not any(_covers(other, one) for other in left):
+                left.append(one)
+        return [references.aims(left)] if left else []
 
     def of_specs(self, base: Json, type_name: str, specs: tuple[Spec, ...]) -> tuple[tuple[Spec, ...], tuple[Ask, ...]]:
         """What `specs` ask of the value of an element, and the specs of the profiles that they name for its type."""
@@ -163,6 +185,18 @@ class Asks:
     def _constraints(self, rows: Iterable[Json], type_name: str) -> list[Ask]:
         rows = [one for one in rows if one.get("expression") not in _SEEN_TO]
         return [_ask(test) for test in self._rules.invariants.tests(rows, type_name)]
+
+
+def _covers(stricter: Targets, other: Targets) -> bool:
+    """Whether what meets `stricter` surely meets `other`."""
+    if other.modes and other.modes != stricter.modes:
+        return False
+    if other.allowed is not None and (stricter.allowed is None or not stricter.allowed <= other.allowed):
+        return False
+    return all(
+        name not in (stricter.allowed or ()) or set(stricter.profiles.get(name, ["?"])) <= set(urls)
+        for name, urls in other.profiles.items()
+    )
 
 
 def _ask(test: Callable[[Any, Any, Run], bool | None]) -> Ask:

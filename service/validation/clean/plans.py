@@ -256,7 +256,7 @@ class Slicings:
         for number, slicing in zip(numbers, self._slicings, strict=True):
             if number is not None:
                 extra += [Spec(one.slices[number], element) for one in self._same[slicing.mark]]
-        more, further = plans.asks.of_specs(element, node, tuple(extra))
+        more, further = plans.asks.of_slices(element, node, tuple(extra))
         return plans.object(node, place, (*specs, *extra, *more), (*asks, *further))
 
 
