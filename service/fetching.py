@@ -8,9 +8,6 @@ import socket
 import time
 from urllib.parse import urlsplit
 
-import urllib3
-from urllib3.exceptions import HTTPError
-
 from service.issues import Issue, issue
 
 TIMEOUT = 5.0
@@ -41,6 +38,8 @@ def fetch(url: str, *, allow_private: bool = False, timeout: float = TIMEOUT, lo
     address = _address(url, parts.hostname, port, allow_private)
     if parts.scheme == "http" and not (allow_private and address.is_loopback):
         raise _failed(url, "it is not https")
+    from urllib3.exceptions import HTTPError
+
     path = parts.path or "/"
     try:
         return _get(url, str(address), port, f"{path}?{parts.query}" if parts.query else path, timeout, longest)
@@ -72,6 +71,8 @@ def _address(url: str, host: str, port: int, allow_private: bool) -> ipaddress.I
 
 
 def _get(url: str, address: str, port: int, path: str, timeout: float, longest: int) -> bytes:
+    import urllib3
+
     parts = urlsplit(url)
     limits = urllib3.Timeout(total=timeout)
     headers = {"Host": parts.netloc, "Accept": "application/json", "User-Agent": "yhdessa-fhir"}

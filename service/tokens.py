@@ -9,12 +9,12 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, KeySet, RSAKey
+if TYPE_CHECKING:
+    from joserfc.jwk import ECKey, KeySet, RSAKey
 
+# The library is loaded when it is first needed: without clients it never is.
 ALGORITHMS = ["RS384", "ES384"]
 MOST_KEYS = 50
 _LONGEST = 20_000
@@ -38,8 +38,11 @@ class KeysError(ValueError):
         self.reason = reason
 
 
-def key_set(text: str | bytes) -> KeySet:
+def key_set(text: str | bytes) -> "KeySet":
     """The public keys of a JWK Set (JSON). Raises `KeysError` for anything weaker than the two algorithms need."""
+    from joserfc.errors import JoseError
+    from joserfc.jwk import KeySet
+
     try:
         found = json.loads(text)
         rows = found["keys"] if isinstance(found, dict) else None
@@ -52,13 +55,18 @@ def key_set(text: str | bytes) -> KeySet:
         raise _unusable("it is no JWK Set") from None
 
 
-def new_key(kid: str | None = None) -> ECKey:
+def new_key(kid: str | None = None) -> "ECKey":
     """A new private key for ES384."""
+    from joserfc.jwk import ECKey
+
     return ECKey.generate_key("P-384", {"kid": kid} if kid else None, private=True, auto_kid=kid is None)
 
 
-def load_key(file: Path) -> ECKey:
+def load_key(file: Path) -> "ECKey":
     """The private key in `file` (PEM); a new one where there is no such file, for its owner's eyes only."""
+    from joserfc.errors import JoseError
+    from joserfc.jwk import ECKey
+
     try:
         if not file.exists():
             _write_once(file, new_key().as_pem(private=True))
@@ -71,8 +79,18 @@ def load_key(file: Path) -> ECKey:
     return made
 
 
-def sign(claims: Mapping[str, Any], key: ECKey | RSAKey) -> str:
+def public_set(key: "ECKey") -> "KeySet":
+    """The key as the only one of a set."""
+    from joserfc.jwk import KeySet
+
+    return KeySet([key])
+
+
+def sign(claims: Mapping[str, Any], key: "ECKey | RSAKey") -> str:
     """The token of these claims."""
+    from joserfc import jwt
+    from joserfc.jwk import ECKey
+
     algorithm = "ES384" if isinstance(key, ECKey) else "RS384"
     return jwt.encode({"alg": algorithm, "kid": key.kid or "", "typ": "JWT"}, dict(claims), key, algorithms=ALGORITHMS)
 
@@ -91,9 +109,12 @@ def peek(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return header, claims
 
 
-def verify(token: str, keys: KeySet, now: float, *, issuer: str, audience: frozenset[str]) -> dict[str, Any]:
+def verify(token: str, keys: "KeySet", now: float, *, issuer: str, audience: frozenset[str]) -> dict[str, Any]:
     """The claims of a token that one of `keys` has signed, that `issuer` made for one of `audience` and that is good
     at `now` (seconds since 1970). Raises `TokenError`."""
+    from joserfc import jwt
+    from joserfc.errors import JoseError
+
     header, _ = peek(token)
     kid = header.get("kid")
     fitting = [one for one in keys.keys if one.kid == kid]
@@ -133,7 +154,9 @@ def _distinct(rows: list[Any]) -> list[Any]:
     return rows
 
 
-def _key(row: dict[str, Any]) -> ECKey | RSAKey:
+def _key(row: dict[str, Any]) -> "ECKey | RSAKey":
+    from joserfc.jwk import ECKey, RSAKey
+
     if "d" in row or row.get("kty") not in ("EC", "RSA"):
         raise _unusable("it has a private key" if "d" in row else "it has a key of another kind")
     if row["kty"] == "RSA":

@@ -10,7 +10,7 @@ from werkzeug.routing import BaseConverter
 class TypeName(BaseConverter):
     """Anything that could be the name of a type: which there are, the request is told."""
 
-    regex = r"[A-Za-z][A-Za-z0-9]{0,63}"
+    regex = r"(?!metadata\b)[A-Za-z][A-Za-z0-9]{0,63}"
 
 
 class Id(BaseConverter):

@@ -79,6 +79,14 @@ def body() -> bytes:
     return data
 
 
+def drain() -> None:
+    """Throw away the body, as far as one may be long: a client that is refused should hear why."""
+    try:
+        _drain(current_app.config["MAX_BODY"])
+    except OSError:
+        raise BadRequest from None
+
+
 def _drain(most: int) -> None:
     """Read what the client still sends: one that is cut off in the middle would never see why."""
     stream = request.environ["wsgi.input"]

@@ -10,7 +10,6 @@ from flask import Flask, Response, g, request
 from service import config
 from service.api import (
     addresses,
-    audit_events,
     auditing,
     auth,
     create,
@@ -40,6 +39,7 @@ from service.api import (
     validate_code,
     vread,
 )
+from service.api import print as paper
 from service.api.authority import Authority
 from service.api.engine import Engine, load
 from service.api.interactions import Interaction
@@ -53,9 +53,9 @@ from service.fhir.terminology import Terminology, TerminologyError
 from service.issues import masked
 from service.store import Store, open_store
 
-FACES = (documents, health, landing, metadata, metrics, openapi, smart_configuration, token, audit_events)
+FACES = (documents, health, landing, metadata, metrics, openapi, smart_configuration, token)
 INTERACTIONS = (read, vread, create, update, patch, delete, history, search, transaction)
-OPERATIONS = (transform, validate, validate_code, lookup, expand, translate, everything, document)
+OPERATIONS = (transform, validate, validate_code, lookup, expand, translate, everything, document, paper)
 
 # What shows or changes nobody's data is not logged as a use.
 AUDITED = frozenset(

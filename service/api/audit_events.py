@@ -5,17 +5,16 @@ https://hl7.org/fhir/R4/auditevent.html, 703/2023 10 §
 
 import re
 from typing import Any
-from urllib.parse import parse_qsl
 
-from flask import Blueprint, Response
+from flask import Response
 
 from service.api import auditing, bundles
-from service.api.answers import body, fhir, fhir_wanted, language
+from service.api.answers import fhir, fhir_wanted, language
 from service.api.caller import caller, may
 from service.api.context import base, store
 from service.api.errors import Refused, refused
 from service.api.pages import unseal
-from service.api.rest import prefer, query_pairs
+from service.api.rest import prefer
 from service.issues import Issue, issue, outcome
 from service.store import StoreError, audit
 from service.store.audit import Row
@@ -28,11 +27,9 @@ TYPE = "AuditEvent"
 PARAMETERS = {"_id": "token", "date": "date", "entity": "reference", "patient": "reference"}
 _DATE = re.compile(r"(eq|ge|gt|le|lt)?(.+)")
 
-blueprint = Blueprint("audit_events", __name__)
 
-
-@blueprint.get("/fhir/AuditEvent/<fid:id_>")
 def read(id_: str) -> Response:
+    """One entry; called by the read of any type."""
     auditing.begin("read", "R", TYPE)
     may("r", TYPE)
     mimetype = fhir_wanted()
@@ -45,17 +42,8 @@ def read(id_: str) -> Response:
     return response
 
 
-@blueprint.get("/fhir/AuditEvent")
-def search() -> Response:
-    return _answer(query_pairs())
-
-
-@blueprint.post("/fhir/AuditEvent/_search")
-def search_post() -> Response:
-    return _answer([*query_pairs(), *parse_qsl(body().decode("utf-8", "replace"), keep_blank_values=True)])
-
-
-def _answer(given: list[Pair]) -> Response:
+def search(given: list[Pair]) -> Response:
+    """Entries, newest first; called by the search of any type with its parameters."""
     auditing.begin("search-type", "E", TYPE)
     may("s", TYPE)
     mimetype = fhir_wanted()

@@ -8,8 +8,9 @@ from typing import cast
 
 from flask import current_app, g, request
 
+from service.api.answers import drain
 from service.api.authority import Authority
-from service.api.caller import Caller, local
+from service.api.caller import NOBODY, local
 from service.api.context import base, root
 from service.api.errors import Refused, refused
 from service.fetching import FetchError
@@ -17,7 +18,6 @@ from service.tokens import KeysError, TokenError
 
 # Addresses that show nobody's data: what the service is and whether it lives.
 OPEN = frozenset({"health", "landing", "metadata", "openapi", "smart_configuration", "token"})
-NOBODY = Caller("", "", "archive", ())
 
 
 def authority() -> Authority:
@@ -27,6 +27,14 @@ def authority() -> Authority:
 
 def identify() -> None:
     """Find out who makes the request; end it where nobody may."""
+    try:
+        _identify()
+    except Refused:
+        drain()
+        raise
+
+
+def _identify() -> None:
     g.caller = NOBODY
     if request.blueprint in OPEN or request.url_rule is None:
         if request.blueprint == "token":

@@ -1,14 +1,13 @@
 """Whose a token is: our own key, the registered clients, other authorization servers and their keys."""
 
+import functools
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from joserfc.jwk import ECKey, KeySet
+from typing import TYPE_CHECKING, Any
 
 from service.api.caller import Caller
 from service.api.issuers import Issuer, SetupError, load_issuers
@@ -20,7 +19,10 @@ from service.fetching import fetch
 from service.issues import issue
 from service.store import Store, clients
 from service.store.clients import ROLES, Client
-from service.tokens import KeysError, TokenError, key_set, load_key, peek, verify
+from service.tokens import KeysError, TokenError, key_set, load_key, peek, public_set, verify
+
+if TYPE_CHECKING:
+    from joserfc.jwk import ECKey, KeySet
 
 # How long what a database or another server says is believed, in seconds.
 CLIENT_FOR, NOBODY_FOR, KEYS_FOR, KEYS_AGAIN = 5.0, 1.0, 300.0, 30.0
@@ -29,7 +31,7 @@ _MOST = 2000
 
 @dataclass(slots=True)
 class _Keys:
-    found: KeySet
+    found: "KeySet"
     at: float
 
 
@@ -43,17 +45,23 @@ class Authority:
         self.store = store
         self.clock = clock
         self.timer = timer
-        self.key: ECKey = _own_key(settings.token_key or settings.data / "token-key.pem")
+        self._file = settings.token_key or settings.data / "token-key.pem"
+        if settings.token_key:
+            _own_key(self._file)  # Better refused now than at the first token.
         file = settings.issuers or settings.data / "issuers.toml"
         self.issuers: dict[str, Issuer] = load_issuers(file) if settings.issuers or file.exists() else {}
         self.buckets = Buckets(settings.rate, timer)
-        self._own = KeySet([self.key])
         self._lock = threading.Lock()
         self._anybody = False
         self._asked = float("-inf")
         self._clients: OrderedDict[str, tuple[float, Client | None]] = OrderedDict()
         self._keys: dict[str, _Keys] = {}
         self._good: OrderedDict[str, tuple[float, dict[str, Any]]] = OrderedDict()
+
+    @functools.cached_property
+    def key(self) -> "ECKey":
+        """The key that signs access tokens."""
+        return _own_key(self._file)
 
     def is_open(self) -> bool:
         """Whether callers on this machine need no token: nobody else reaches it, and no client was ever registered."""
@@ -91,7 +99,7 @@ class Authority:
             return Caller(one.id, one.organisation, one.role, scopes)
         return _foreign(claims, self.issuers[claims["iss"]], scopes)
 
-    def keys_of(self, one: Client | Issuer, kid: object) -> KeySet:
+    def keys_of(self, one: Client | Issuer, kid: object) -> "KeySet":
         """The keys of a client or server; fetched again where `kid` is not among them. `KeysError`, `FetchError`."""
         if one.jwks is not None:
             return key_set(one.jwks)
@@ -115,7 +123,7 @@ class Authority:
             return good[1]
         header, peeked = peek(token)
         if peeked.get("iss") == issuer:
-            claims = verify(token, self._own, now, issuer=issuer, audience=frozenset({audience}))
+            claims = verify(token, public_set(self.key), now, issuer=issuer, audience=frozenset({audience}))
         else:
             other = self.issuers.get(str(peeked.get("iss")))
             if other is None:
@@ -128,7 +136,7 @@ class Authority:
         return claims
 
 
-def _own_key(file: Path) -> ECKey:
+def _own_key(file: Path) -> "ECKey":
     try:
         return load_key(file)
     except KeysError as error:

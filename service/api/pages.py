@@ -5,16 +5,16 @@ https://hl7.org/fhir/R4/http.html#paging
 
 import hashlib
 import hmac
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from joserfc import jwe
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
 
 from service.api.engine import engine
 from service.issues import issue
 from service.store import StoreError
+
+if TYPE_CHECKING:
+    from joserfc.jwk import OctKey
 
 _LONGEST = 8000
 _HEADER = {"alg": "dir", "enc": "A128GCM", "zip": "DEF"}
@@ -31,11 +31,16 @@ class Page(msgspec.Struct, frozen=True, array_like=True):
 
 def seal(page: Page) -> str:
     """The page as text for a link."""
+    from joserfc import jwe
+
     return jwe.encrypt_compact(dict(_HEADER), msgspec.msgpack.encode(page), _key(), algorithms=_ALGORITHMS)
 
 
 def unseal(text: str, what: str) -> Page:
     """The page of a link. Raises `StoreError` `store.page` for what this service did not make for `what`."""
+    from joserfc import jwe
+    from joserfc.errors import JoseError
+
     try:
         if len(text) > _LONGEST:
             raise ValueError(text)
@@ -48,7 +53,9 @@ def unseal(text: str, what: str) -> Page:
     return page
 
 
-def _key() -> OctKey:
+def _key() -> "OctKey":
+    from joserfc.jwk import OctKey
+
     secret = engine().settings.id_key.get_secret_value().encode()
     # Sixteen bytes that only this use has.
     return OctKey.import_key(hmac.new(secret, b"yhdessa pages", hashlib.sha256).digest()[:16])

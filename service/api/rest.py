@@ -35,7 +35,7 @@ def known(type_name: str, *, writes: bool = False) -> str:
     if engine().converter.definitions.types().get(type_name) != "resource" or type_name in NOT_KEPT:
         raise refused("http.unknown-type", type=type_name)
     if writes and type_name in READ_ONLY:
-        raise refused("http.read-only", type=type_name)
+        raise refused("http.read-only", type=type_name).with_headers({"Allow": "GET, HEAD"})
     return type_name
 
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, request
 
-from service.api import auditing, bundles
+from service.api import audit_events, auditing, bundles
 from service.api.answers import body, fhir_wanted
 from service.api.caller import caller, may
 from service.api.context import store
@@ -28,26 +28,24 @@ blueprint = Blueprint("search", __name__)
 
 @blueprint.get("/fhir/<type:type_name>")
 def search(type_name: str) -> Response:
-    _begin(type_name)
     return _answer(type_name, query_pairs())
 
 
 @blueprint.post("/fhir/<type:type_name>/_search")
 def search_post(type_name: str) -> Response:
-    _begin(type_name)
+    auditing.begin("search-type", "E", type_name)
     text = body()
     if text and request.mimetype.lower() != FORM:
         raise refused("http.media-type", possible=FORM)
     return _answer(type_name, [*query_pairs(), *parse_qsl(text.decode("utf-8", "replace"), keep_blank_values=True)])
 
 
-def _begin(type_name: str) -> None:
+def _answer(type_name: str, given: list[Pair]) -> Response:
+    if type_name == audit_events.TYPE:
+        return audit_events.search(given)
     # What was searched for can be about a person: only the names of the parameters are logged.
     auditing.begin("search-type", "E", type_name)
     may("s", known(type_name))
-
-
-def _answer(type_name: str, given: list[Pair]) -> Response:
     mimetype = fhir_wanted()
     sealed = next((value for name, value in given if name == "_page"), None)
     at = None

@@ -69,7 +69,7 @@ def test_many_are_answered_line_by_line(client: FlaskClient, example: bytes) -> 
     assert answer.status_code == 200
     assert answer.mimetype == NDJSON
     rows = [parse(row) for row in answer.data.splitlines()]
-    assert [(row["line"], row["status"]) for row in rows] == [(1, 200), (3, 422), (4, 400), (5, 200)]
+    assert [(row["line"], row["status"]) for row in rows] == [(1, 201), (3, 422), (4, 400), (5, 200)]
     assert rows[0]["resources"] == rows[3]["resources"] != []
     assert rows[1]["resources"] == []
     answer = client.post("/documents", data=body, content_type=NDJSON, headers={"Accept": "application/fhir+json"})

@@ -38,7 +38,7 @@ def test_every_kind_has_a_status() -> None:
     ("method", "path", "arguments", "status", "expected"),
     [
         ("GET", "/nowhere", {}, 404, "http.not-found"),
-        ("GET", "/fhir/Patient/1", {}, 404, "http.not-found"),
+        ("GET", "/fhir/Patient/1", {}, 404, "store.not-found"),
         ("GET", "/documents", {}, 405, "http.method"),
         ("DELETE", "/fhir/metadata", {}, 405, "http.method"),
         ("POST", "/documents", {"data": b"<a/>", "content_type": "application/xml"}, 415, "http.media-type"),
@@ -87,7 +87,7 @@ def test_a_fault_of_ours_is_a_reference_number(
 ) -> None:
     from service.api import documents
 
-    def broken(text: bytes) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ValueError("no place for Virtanen 150318A9125 in Kotka")
 
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
