@@ -1,22 +1,29 @@
-"""`yhdessa print`: the family's plan on paper, from FHIR or from a source document."""
+"""`yhdessa print`: the family's plan on paper, from FHIR, from a source document, or from the store."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from service.cli.db import DATA, URL
 from service.cli.engine import converter, settings
 from service.cli.failures import CouldNotRun
 from service.cli.inputs import Text, read
 from service.cli.output import LANGUAGE, report
 from service.clock import now
+from service.config import Settings
 from service.fhir.json import parse
-from service.issues import issue
+from service.issues import Issue, issue
+
+_ID = re.compile(r"(?:CarePlan/)?([A-Za-z0-9\-.]{1,64})")
+# What is lacking, and the paper.
+Made = tuple[list[Issue], bytes]
 
 
 @click.command()
-@click.argument("file")
+@click.argument("what", metavar="FILE|ID")
 @click.option("--plan", metavar="ID", help="Which CarePlan, where FILE holds several: its id or identifier.")
 @click.option(
     "--language", "spoken", type=click.Choice(["fi", "sv", "en"]), help="Language of the paper.  [default: the plan's]"
@@ -26,9 +33,11 @@ from service.issues import issue
 @click.option("--child", is_flag=True, help="The child's own sheet: few things in large type.")
 @click.option("--copy-of", metavar="TEXT", help="This paper is a copy: say of what.")
 @click.option("-o", "--output", metavar="FILE", default="-", help="Where to write.  [default: standard output]")
+@DATA
+@URL
 @LANGUAGE
 def command(
-    file: str,
+    what: str,
     plan: str | None,
     spoken: str | None,
     form: str,
@@ -36,25 +45,46 @@ def command(
     child: bool,
     copy_of: str | None,
     output: str,
+    data: Path | None,
+    database: str | None,
     lang: str | None,
 ) -> None:
     """Print a shared plan for the family, as a tagged PDF or as HTML.
 
-    FILE is a CarePlan, a Bundle that holds one with what it refers to, or a source document; `-` is standard input.
-    What the paper lacks is told on standard error. Exit code 1: the document has errors.
+    FILE is a CarePlan, a Bundle that holds one with what it refers to, or a source document; `-` is standard input. ID
+    is that of a CarePlan in the store of this installation; such a print is recorded in the use log. With --data or
+    --database it is always an ID. What the paper lacks is told on standard error. Exit code 1: the document has errors.
     """
-    from service.print import missing, printed
-
     if output == "-" and form == "pdf" and sys.stdout.isatty():
         raise click.UsageError("A PDF is no text for a terminal: give -o FILE.")
-    chosen = settings(language=lang)
-    text = _only(file)
-    resources = _resources(text, chosen)
+    chosen = settings(language=lang, data=data, database=database)
+    options = {"language": spoken, "format": form, "archive": archive, "child": child, "copy_of": copy_of}
+    named = None if what == "-" else _ID.fullmatch(what)
+    if named and (data or database or (not Path(what).exists() and _has_store(chosen))):
+        from service.cli.print_stored import stored
+
+        name, (lacking, paper) = what, stored(named[1], chosen, options)
+    else:
+        text = _only(what)
+        name, (lacking, paper) = text.name, _given(_resources(text, chosen), plan, options)
+    report(name, lacking, as_json=False, language=chosen.language)
+    _write(paper, output)
+
+
+def _given(resources: Any, plan: str | None, options: dict[str, Any]) -> Made:
+    from service.print import missing, printed
+
     moment = now()
-    report(text.name, missing(resources, plan, now=moment), as_json=False, language=chosen.language)
-    paper = printed(
-        resources, plan, language=spoken, format=form, archive=archive, child=child, copy_of=copy_of, now=moment
-    )
+    return missing(resources, plan, now=moment), printed(resources, plan, now=moment, **options)
+
+
+def _has_store(chosen: Settings) -> bool:
+    from service.store.engine import FILE
+
+    return bool(chosen.database) or (chosen.data / FILE).exists()
+
+
+def _write(paper: bytes, output: str) -> None:
     if output == "-":
         sys.stdout.buffer.write(paper)
         return
@@ -72,7 +102,7 @@ def _only(file: str) -> Text:
     return texts[0]
 
 
-def _resources(text: Text, chosen: Any) -> Any:
+def _resources(text: Text, chosen: Settings) -> Any:
     """What FILE holds, as FHIR; a source document is converted first."""
     given = parse(text.data)
     if not isinstance(given, dict) or "resourceType" in given:

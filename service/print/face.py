@@ -1,5 +1,6 @@
 """What the rest of the service calls: one CarePlan as PDF or HTML for a family, and as its FHIR narrative."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ from service.print import html, pdf
 from service.print.gather import gather
 from service.print.layout import gaps, sheet
 from service.print.model import Plan
-from service.print.protection import withhold
+from service.print.protection import protected, withhold
 from service.print.resources import Resource, Resources, objects, string
 from service.print.words import words as spoken
 
@@ -33,23 +34,22 @@ def printed(
     archive: bool = False,
     child: bool = False,
     copy_of: str | None = None,
+    behind: Any = None,
     now: datetime,
 ) -> bytes:
     """The paper: a tagged PDF (PDF/UA-1) or a standalone HTML page, always the same bytes for the same input.
 
     `resources` is a Bundle, a resource, or a list of them; `care_plan_id` says which CarePlan where there are several.
     `language` is fi, sv or en (without it the plan's own, else fi). `archive` makes the PDF a PDF/A-2a as well, `child`
-    gives the child's own sheet, `copy_of` names the original where this is a copy. `now` (with an offset) is the day
-    of printing. `PrintError` where there is nothing to print.
+    gives the child's own sheet, `copy_of` names the original where this is a copy. `behind` are resources that are not
+    printed and protect the family all the same (see `protection`), where `resources` are only those that somebody may
+    see. `now` (with an offset) is the day of printing. `PrintError` where there is nothing to print.
     """
-    if language not in (*LANGUAGES, None):
-        raise PrintError(issue("print.language", value=language, there=", ".join(LANGUAGES)))
-    if format not in FORMATS:
-        raise PrintError(issue("print.format", value=format, there=", ".join(FORMATS)))
+    check(language, format)
     heap = Resources(resources)
     plan = find(heap, care_plan_id)
-    chosen = language or _language(plan)
-    facts = _facts(plan, heap, chosen, now)
+    chosen = language or language_of(plan)
+    facts = _facts(plan, heap, chosen, now, None if behind is None else Resources(behind))
     _printable(facts, plan)
     laid = sheet(facts, spoken(chosen), now, child=child, copy_of=copy_of)
     if format == "html":
@@ -57,11 +57,19 @@ def printed(
     return pdf.render(laid, now, archive=archive)
 
 
+def check(language: str | None, format: str) -> None:
+    """`PrintError` for a language or a format that there is not."""
+    if language not in (*LANGUAGES, None):
+        raise PrintError(issue("print.language", value=language, there=", ".join(LANGUAGES)))
+    if format not in FORMATS:
+        raise PrintError(issue("print.format", value=format, there=", ".join(FORMATS)))
+
+
 def missing(resources: Any, care_plan_id: str | None = None, *, now: datetime) -> list[Issue]:
     """What the family would look for on the paper and not find, as warnings; `PrintError` as in `printed`."""
     heap = Resources(resources)
     plan = find(heap, care_plan_id)
-    facts = _facts(plan, heap, _language(plan), now)
+    facts = _facts(plan, heap, language_of(plan), now)
     _printable(facts, plan)
     laid = sheet(facts, spoken("en"), now)
     lacking = [issue(f"print.no-{what}", expression="CarePlan") for what in gaps(facts)]
@@ -75,7 +83,7 @@ def narrative(care_plan: Resource, resources: Any, language: str | None = None) 
     A pure function of its arguments: without a day of printing, nothing in it grows old.
     """
     heap = resources if isinstance(resources, Resources) else Resources(resources)
-    chosen = language or _language(care_plan)
+    chosen = language or language_of(care_plan)
     laid = sheet(_facts(care_plan, heap, chosen, None), spoken(chosen), None)
     return {"status": "generated", "div": html.fragment(laid)}
 
@@ -104,15 +112,20 @@ def _listed(plans: list[Resource]) -> str:
     return ", ".join(string(one, "id") or min(_ids(one), default="?") for one in plans)
 
 
-def _language(plan: Resource) -> str:
+def language_of(plan: Resource) -> str:
+    """The language in which a plan is printed where nobody asks for another."""
     said = string(plan, "language")[:2]
     return said if said in LANGUAGES else "fi"
 
 
-def _facts(plan: Resource, heap: Resources, language: str, now: datetime | None) -> Plan:
+def _facts(
+    plan: Resource, heap: Resources, language: str, now: datetime | None, behind: Resources | None = None
+) -> Plan:
     facts = gather(plan, heap, now)
+    if behind is not None and protected(plan, behind):
+        facts = replace(facts, protected=True)
     words = spoken(language)
-    return withhold(facts, heap, words("[place withheld]")) if facts.protected else facts
+    return withhold(facts, behind or heap, words("[place withheld]")) if facts.protected else facts
 
 
 def _printable(facts: Plan, plan: Resource) -> None:
