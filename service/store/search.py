@@ -58,8 +58,9 @@ def search(
     row = resource.alias("found")
     wanted = Compiler(connection, who).restrict(row, query.type, query.criteria)
     snapshot = position.snapshot if position else _newest(connection)
-    conditions = [*wanted.conditions, row.c.rid <= snapshot]
     keys = [_key(one, row) for one in query.sort]
+    # With a sum no index serves this: SQLite would rather use it here than for the order, and sort everything.
+    conditions = [*wanted.conditions, (row.c.rid + 0 if keys else row.c.rid) <= snapshot]
     if query.summary == "count" or query.count == 0:
         return Found(query, (), (), _total(connection, row, conditions, None), None, query.ignored)
     columns = [one.value.label(f"key{at}") for at, one in enumerate(keys)]
