@@ -265,15 +265,23 @@ def digest(document: Any) -> str:
 
 def _source_document(bundle: Any) -> Mapping[str, Any]:
     """The values of the `source-document` extension of the Bundle's Provenance, by name."""
-    for entry in bundle.get("entry", ()) if isinstance(bundle, dict) else ():
-        resource = entry.get("resource", {})
-        for extension in resource.get("extension", ()) if resource.get("resourceType") == "Provenance" else ():
-            if extension.get("url") == SOURCE_DOCUMENT:
-                parts = extension.get("extension", ())
-                return {
-                    part["url"]: next((v for k, v in part.items() if k.startswith("value")), None) for part in parts
-                }
+    for entry in _objects(bundle, "entry"):
+        resource = entry.get("resource")
+        if isinstance(resource, dict) and resource.get("resourceType") == "Provenance":
+            for extension in _objects(resource, "extension"):
+                if extension.get("url") == SOURCE_DOCUMENT:
+                    return {str(part.get("url")): _value(part) for part in _objects(extension, "extension")}
     return {}
+
+
+def _objects(holder: Any, key: str) -> list[dict[str, Any]]:
+    """The objects in the list under `key`: a Bundle on the way back may come from anywhere."""
+    rows = holder.get(key) if isinstance(holder, dict) else None
+    return [one for one in rows if isinstance(one, dict)] if isinstance(rows, list) else []
+
+
+def _value(part: Mapping[str, Any]) -> Any:
+    return next((value for key, value in part.items() if key.startswith("value")), None)
 
 
 def _kind(bundle: Any) -> str | None:
@@ -281,5 +289,5 @@ def _kind(bundle: Any) -> str | None:
 
 
 def _model(bundle: Any) -> str | None:
-    model: str | None = _source_document(bundle).get("model")
-    return model
+    model = _source_document(bundle).get("model")
+    return model if isinstance(model, str) else None

@@ -66,15 +66,18 @@ class Node:
             one.place(parent)
 
     def copy(self, parent: Node | None = None) -> Node:
+        twin = self._unsliced(parent)
+        twin.slices = [one.copy(twin.parent) for one in self.slices]
+        return twin
+
+    def _unsliced(self, parent: Node | None = None) -> Node:
         twin = Node(self.name, self.slice_name, self.element, parent or self.parent)
         twin.children = [one.copy(twin) for one in self.children]
-        twin.slices = [one.copy(twin.parent) for one in self.slices]
         return twin
 
     def as_slice(self, name: str, element: Mapping[str, Any]) -> Node:
         """A new slice `name` of this element: its children, and `element`; nothing demands yet that it is there."""
-        twin = self.copy()
-        twin.slices = []
+        twin = self._unsliced()
         twin.slice_name = name
         kept = {key: value for key, value in element.items() if key != "slicing"}
         twin.element = kept | {"sliceName": name, "min": 0}

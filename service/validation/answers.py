@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from service.validation import enabling, patterns
+from service.validation.choices import choices
 from service.validation.limits import ROOT, check_count, check_limits, extension
 from service.validation.run import At, Json, Run
 
@@ -44,6 +45,7 @@ def check_answers(asked: Json, item: Json, at: At, run: Run, rules: "Rules") -> 
     answers: list[Any] = given if type(given) is list else []
     link = asked.get("linkId")
     check_count(asked, len(answers), (at, "answer"), run)
+    allowed = _allowed(asked, run)
     for index, answer in enumerate(answers):
         if type(answer) is not dict:
             continue
@@ -53,7 +55,6 @@ def check_answers(asked: Json, item: Json, at: At, run: Run, rules: "Rules") -> 
             if not any(one.startswith("_value") for one in answer):
                 run.add("validation.answer-no-value", place, link=link)
             continue
-        allowed = _allowed(asked)
         if allowed is not None and key not in allowed:
             wanted = ", ".join(sorted(one.removeprefix("value") for one in allowed))
             run.add("validation.answer-type", (place, key), link=link, given=key.removeprefix("value"), wanted=wanted)
@@ -62,23 +63,20 @@ def check_answers(asked: Json, item: Json, at: At, run: Run, rules: "Rules") -> 
         check_limits(asked, answer[key], (place, key), run)
 
 
-def _allowed(asked: Json) -> frozenset[str] | None:
+def _allowed(asked: Json, run: Run) -> frozenset[str] | None:
     kind = asked.get("type")
     own = _KEYS.get(kind) if type(kind) is str else None
     if own is None or kind not in ("choice", "open-choice"):
         return own
-    options = asked.get("answerOption")
-    listed = (
-        {key for one in options if type(one) is dict for key in one if key.startswith("value")} if options else None
-    )
+    listed = choices(asked, run).keys
     return (own if kind == "open-choice" else frozenset()) | listed if listed else own
 
 
 def _check_options(asked: Json, key: str, value: Any, count: int, at: At, run: Run, rules: "Rules") -> None:
     link = asked.get("linkId")
-    options = asked.get("answerOption")
-    if type(options) is list and options:
-        chosen = next((one for one in options if type(one) is dict and _is(one, key, value)), None)
+    options = choices(asked, run)
+    if options.given:
+        chosen = options.find(key, value)
         if chosen is None:
             if asked.get("type") != "open-choice":
                 run.add("validation.answer-option", at, link=link, value=_shown(value))
@@ -96,15 +94,6 @@ def _check_options(asked: Json, key: str, value: Any, count: int, at: At, run: R
         members = rules.terminology.compile(found) if found and found.get("resourceType") == "ValueSet" else None
     if members is not None and members.known and rules.bindings.contains(members, value) is False:
         run.add("validation.answer-option", at, link=link, value=_shown(value))
-
-
-def _is(option: Json, key: str, value: Any) -> bool:
-    wanted = option.get(key)
-    if type(wanted) is dict and type(value) is dict:
-        name = "reference" if key == "valueReference" else "code"
-        same_system = "system" not in value or value.get("system") == wanted.get("system") or name == "reference"
-        return same_system and value.get(name) == wanted.get(name)
-    return key in option and patterns.equal(value, wanted)
 
 
 def _shown(value: Any) -> str:
