@@ -64,7 +64,9 @@ def _report(cases: Sequence[Case], found: dict[str, Answer]) -> int:
         used.update(name for name in set(covers) if name)
         left = [text for text, name in zip(messages, covers, strict=True) if name is None]
         verdict = "differs" if left else "listed" if messages else "same"
-        rows.append({"case": case.id, "verdict": verdict, "rules": sorted({one for one in covers if one}), "left": left})
+        rows.append(
+            {"case": case.id, "verdict": verdict, "rules": sorted({one for one in covers if one}), "left": left}
+        )
         shown = ", ".join(sorted({one for one in covers if one}))
         print(f"{verdict:8}{case.id}{f'  ({shown})' if shown else ''}")
         for text in left[:8]:

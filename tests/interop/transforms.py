@@ -4,7 +4,7 @@ import datetime
 import itertools
 import json as plain
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from service.fhir.definitions import core
 from service.intake.keyed import keyed
 from service.mapping import Map, Shapes, compile_maps, counted_uuids, parse_map
 from service.mapping.bundle import assembled
+from service.mapping.catalogue import Variant
 from service.pipeline import Converter, digest
 from tests.interop.reference import Case, Loaded
 from tests.shared import ROOT
@@ -40,6 +41,7 @@ def examples() -> Iterator[Case]:
     for file, style in itertools.product(sorted((ROOT / "schemas/source/examples").glob("*.json")), STYLES):
         document = json.parse(file.read_bytes())
         variant = converter.catalogue.choose(document, None)
+        assert isinstance(variant, Variant)
         kind = document["kind"]
         processing = {
             "activityStyle": style,
@@ -96,8 +98,9 @@ def _map(text: str, name: str) -> Map:
     return found
 
 
-def _list(file: Path) -> Iterable[Any]:
-    return plain.loads(file.read_text("utf-8")) if file.exists() else []
+def _list(file: Path) -> list[Any]:
+    found: list[Any] = plain.loads(file.read_text("utf-8")) if file.exists() else []
+    return found
 
 
 def _text(value: Any) -> str:

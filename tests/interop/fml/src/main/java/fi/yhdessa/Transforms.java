@@ -26,6 +26,7 @@ import org.hl7.fhir.r5.elementmodel.Manager.FhirFormat;
 import org.hl7.fhir.r5.elementmodel.ParserBase;
 import org.hl7.fhir.r5.formats.IParser.OutputStyle;
 import org.hl7.fhir.r5.model.PackageInformation;
+import org.hl7.fhir.r5.model.Parameters;
 import org.hl7.fhir.r5.model.StructureDefinition;
 import org.hl7.fhir.r5.model.StructureMap;
 import org.hl7.fhir.r5.model.StructureMap.StructureMapGroupInputComponent;
@@ -88,7 +89,9 @@ public final class Transforms {
             .withAllowLoadingDuplicates(true).fromDefinitions(files, loader(), information);
         context.setNoTerminologyServer(true);
         context.setCanRunWithoutTerminology(true);
+        // Both only for conformsTo().
         context.setValidatorFactory(new InstanceValidatorFactory());
+        context.setExpansionParameters(new Parameters());
         return context;
     }
 
