@@ -8,7 +8,7 @@ SYNC = UV_PROJECT_ENVIRONMENT=$(CURDIR)/$(VENV) UV_PYTHON=$(CURDIR)/$(BIN)/pytho
 	UV_NO_PROGRESS=1 UV_COMPILE_BYTECODE=1 VIRTUAL_ENV= $(UV) sync --frozen --quiet
 TEST_ARGS ?= -n 2
 
-.PHONY: install demo test lint format docs bench image clean help
+.PHONY: install demo test interop lint format docs bench image clean help
 .DEFAULT_GOAL := install
 
 install: $(VENV)/.installed  ## set everything up in .venv/ (the default)
@@ -18,6 +18,9 @@ demo: install  ## documents become FHIR, on the command line and over HTTP; ends
 
 test: install  ## every test
 	@$(BIN)/pytest $(TEST_ARGS)
+
+interop: install  ## our verdicts and maps beside those of others (with Java and Maven, Node and npm)
+	@failed=0; for one in validator fml javascript; do $(BIN)/python -m tests.interop.$$one || failed=1; done; exit $$failed
 
 lint: install  ## style, types, and which package may import which
 	@$(BIN)/ruff check .

@@ -86,7 +86,7 @@ class Bindings:
     def _check(
         self, members: Membership, url: str, strength: str, whole: bool = False, words: bool = False
     ) -> ItemCheck:
-        """The check of one value set; `whole`: a Coding that lacks a part is only warned of; `words` may stand alone."""
+        """The check of one value set; `whole`: a Coding lacking a part gets a warning; `words` may stand alone."""
         contains = self.contains
         known: dict[tuple[str | None, str], bool | None] = {}
 
@@ -218,14 +218,11 @@ def _codes(value: Any) -> Iterator[str]:
 
 
 def _outside(value: Any, url: str, strength: str, at: At, run: Run, severity: str | None = None) -> None:
-    if severity is not None:
-        pass
-    elif strength == "preferred":
+    if strength == "preferred":
         if run.options.preferred_bindings == "ignore":
             return
         severity = run.options.preferred_bindings
-    else:
-        severity = "warning" if strength == "extensible" else "error"
+    severity = severity or ("warning" if strength == "extensible" else "error")
     if type(value) is str:
         run.add("validation.binding", at, severity=severity, code=value, valueset=url, strength=strength)
         return

@@ -110,7 +110,9 @@ def _told(table: compare.Table, rules: Sequence[compare.Difference]) -> Json:
     reasons = {one.name: one.reason for one in rules}
     return {
         "groups": {group: dict(counts) for group, counts in table.rows()},
-        "listed": [{"name": name, "count": count, "reason": reasons[name]} for name, count in table.rules.most_common()],
+        "listed": [
+            {"name": name, "count": count, "reason": reasons[name]} for name, count in table.rules.most_common()
+        ],
         "wrong": [
             {"kind": kind, "id": case.id, "edit": case.edit, "java": case.java, "ours": case.ours}
             for kind, case in table.wrong

@@ -1,4 +1,4 @@
-"""What the comparison with the official Java validator taught: one small resource a rule, with that validator's verdict."""
+"""What the comparison with the official Java validator taught: one small resource a rule, with its verdict."""
 
 import json
 from pathlib import Path

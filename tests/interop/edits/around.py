@@ -62,7 +62,9 @@ def extension(tools: Tools) -> str | None:
     elif how == 7 and values:
         del value[values[0]]
     elif how == 8:
-        value.setdefault("extension", []).append({"url": tools.rng.choice(("muu", "text", "https://muu.example/x")), "valueString": "a"})
+        value.setdefault("extension", []).append(
+            {"url": tools.rng.choice(("muu", "text", "https://muu.example/x")), "valueString": "a"}
+        )
     elif how == 9 and "extension" in value:
         value["extension"].pop(tools.rng.randrange(len(value["extension"])))
     elif how == 10 and "extension" in value:
@@ -77,7 +79,11 @@ def _foreign(tools: Tools) -> str | None:
     """An extension put where it is not meant to be."""
     holder, _, at = tools.place()
     value = copy.deepcopy(tools.rng.choice(KNOWN))
-    primitive = [key for key, one in holder.items() if isinstance(one, (str, bool, int)) and key not in ("resourceType", "div", "id", "url")]
+    primitive = [
+        key
+        for key, one in holder.items()
+        if isinstance(one, (str, bool, int)) and key not in ("resourceType", "div", "id", "url")
+    ]
     how = tools.rng.randrange(5)
     if how == 0 and primitive:
         key = tools.rng.choice(sorted(primitive))
@@ -99,7 +105,9 @@ def meta(tools: Tools) -> str | None:
     elif how == 4:
         value["tag"] = [tools.rng.choice(({"code": "a"}, {"system": "https://e.fi", "code": "a"}, {"display": "a"}))]
     elif how == 5:
-        value["security"] = [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": tools.rng.choice("RVXN")}]
+        value["security"] = [
+            {"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": tools.rng.choice("RVXN")}
+        ]
     elif how == 6:
         value["lastUpdated"] = tools.rng.choice(("2024-05-06", "2024-05-06T10:00:00Z", "2024-05-06T10:00:00"))
     else:

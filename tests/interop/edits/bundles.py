@@ -6,7 +6,13 @@ import random
 from tests.interop.nodes import Json
 
 TYPES = ("collection", "batch", "document", "message", "searchset", "history", "transaction-response", "no-such")
-URLS = ("urn:uuid:6f2f9d3e-6c53-4a43-8f0c-0d2f2e6f7a11", "Patient/1", "https://yhdessa.example/fhir/Patient/2", "urn:uuid:x", "a b")
+URLS = (
+    "urn:uuid:6f2f9d3e-6c53-4a43-8f0c-0d2f2e6f7a11",
+    "Patient/1",
+    "https://yhdessa.example/fhir/Patient/2",
+    "urn:uuid:x",
+    "a b",
+)
 
 
 def bundle(rng: random.Random, made: Json) -> str | None:
@@ -24,7 +30,10 @@ def bundle(rng: random.Random, made: Json) -> str | None:
     elif how == 3:
         entry["fullUrl"] = rng.choice((*URLS, other.get("fullUrl", "")))
     elif how == 4:
-        entry["request"] = {**entry["request"], rng.choice(("method", "url")): rng.choice(("GET", "POST", "x", "Patient/1"))}
+        entry["request"] = {
+            **entry["request"],
+            rng.choice(("method", "url")): rng.choice(("GET", "POST", "x", "Patient/1")),
+        }
     elif how == 5:
         entry["request"].pop(rng.choice(("method", "url")))
     elif how == 6:
@@ -42,7 +51,10 @@ def bundle(rng: random.Random, made: Json) -> str | None:
         for one in entries:
             one.pop("request")
     elif how == 12:
-        made["link"] = [{"relation": "self", "url": "https://yhdessa.example/fhir"}, {"relation": rng.choice(("self", "next")), "url": "x"}]
+        made["link"] = [
+            {"relation": "self", "url": "https://yhdessa.example/fhir"},
+            {"relation": rng.choice(("self", "next")), "url": "x"},
+        ]
     elif how == 13:
         made["timestamp"] = "2024-05-06T10:00:00+03:00"
         made["identifier"] = {"system": "urn:oid:1.2.246.10.99", "value": "1"}

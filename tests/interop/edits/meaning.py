@@ -17,7 +17,17 @@ SYSTEMS = (
     "urn:oid:1.2.246.21",
     "urn:ietf:bcp:47",
 )
-TARGETS = ("Device", "Organization", "Patient", "Practitioner", "PractitionerRole", "Group", "CarePlan", "Location", "Nothing")
+TARGETS = (
+    "Device",
+    "Organization",
+    "Patient",
+    "Practitioner",
+    "PractitionerRole",
+    "Group",
+    "CarePlan",
+    "Location",
+    "Nothing",
+)
 
 
 def binding(tools: Tools) -> str | None:
@@ -76,9 +86,13 @@ def target(tools: Tools) -> str | None:
     elif how == 4:
         value["type"] = tools.rng.choice((*TARGETS, "http://hl7.org/fhir/StructureDefinition/Patient"))
     elif how == 5:
-        value["reference"] = tools.rng.choice(("#nobody", "#", "patient/1", "Patient", "Patient/a b", "Patient/a/_history/1"))
+        value["reference"] = tools.rng.choice(
+            ("#nobody", "#", "patient/1", "Patient", "Patient/a b", "Patient/a/_history/1")
+        )
     elif how == 6:
-        value["reference"] = tools.rng.choice(("urn:uuid:x", "https://muu.example/fhir/Patient/1", "urn:oid:1.2", "Device?x=1"))
+        value["reference"] = tools.rng.choice(
+            ("urn:uuid:x", "https://muu.example/fhir/Patient/1", "urn:oid:1.2", "Device?x=1")
+        )
     elif how == 7:
         value.clear()
         value["display"] = "Joku"
@@ -111,18 +125,26 @@ def choice(tools: Tools) -> str | None:
 
 def pattern(tools: Tools) -> str | None:
     """Values that profiles fix or slice by: identifiers, tags, names of use, kinds."""
-    node = tools.node("Identifier", "ContactPoint", "HumanName", "Coding", "code", "uri", "BackboneElement", "boolean", "Address")
+    node = tools.node(
+        "Identifier", "ContactPoint", "HumanName", "Coding", "code", "uri", "BackboneElement", "boolean", "Address"
+    )
     if node is None:
         return None
     value = node.value
     if not isinstance(value, dict):
-        node.put(not value if isinstance(value, bool) else tools.rng.choice(("urn:oid:1.2.246.21", "plan", "source", "urn:oid:1.2.246.10.99", "order")))
+        node.put(
+            not value
+            if isinstance(value, bool)
+            else tools.rng.choice(("urn:oid:1.2.246.21", "plan", "source", "urn:oid:1.2.246.10.99", "order"))
+        )
         return f"{node.path} = {node.value}"
     how = tools.rng.randrange(6)
     if how == 0:
         value["use"] = tools.rng.choice(("official", "usual", "secondary", "temp", "old", "home", "work", "mobile"))
     elif how == 1:
-        value["system"] = tools.rng.choice(("urn:oid:1.2.246.21", "urn:oid:1.2.246.537.26", "urn:oid:1.2.246.10", *SYSTEMS))
+        value["system"] = tools.rng.choice(
+            ("urn:oid:1.2.246.21", "urn:oid:1.2.246.537.26", "urn:oid:1.2.246.10", *SYSTEMS)
+        )
     elif how == 2:
         value["type"] = {"coding": [{"system": SYSTEMS[3], "code": tools.rng.choice(("NNFIN", "PRN", "NIIP", "MR"))}]}
     elif how == 3:
@@ -217,7 +239,11 @@ INVARIANTS = (
     Edit("ctm-1", "CareTeam.participant", _set(onBehalfOf={"reference": "Organization/1"})),
     Edit("ppc-1", "Consent", _set(policy=None)),
     Edit("ppc-2", "Consent", _set(patient=None)),
-    Edit("ppc-3", "Consent", _set(scope={"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "research"}]})),
+    Edit(
+        "ppc-3",
+        "Consent",
+        _set(scope={"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "research"}]}),
+    ),
     Edit("qrs-1", "QuestionnaireResponse.item", _set(answer=[{"valueString": "a"}], item=[{"linkId": "b"}])),
     Edit("inv-1", "Task", _set(lastModified="2001-01-01", authoredOn="2024-01-01")),
     Edit("prr-1", "ServiceRequest", _set(orderDetail=[{"text": "x"}], code=None)),
@@ -225,7 +251,16 @@ INVARIANTS = (
     Edit("dom-3", "*", _set(contained=[_BOX])),
     Edit("dom-4", "*", _set(contained=[{**_BOX, "meta": {"versionId": "1"}}])),
     Edit("dom-5", "*", _set(contained=[{**_BOX, "meta": {"security": [{"system": "https://e.fi", "code": "a"}]}}])),
-    Edit("ids twice", "*", _set(contained=[_BOX, _BOX], extension=[{"url": "https://e.fi/x", "valueReference": _INSIDE}])),
-    Edit("contained, used", "*", lambda value, tools: (value.setdefault("extension", []).append({"url": "https://e.fi/x", "valueReference": _INSIDE}), value.update(contained=[copy.deepcopy(_BOX)]))),
+    Edit(
+        "ids twice", "*", _set(contained=[_BOX, _BOX], extension=[{"url": "https://e.fi/x", "valueReference": _INSIDE}])
+    ),
+    Edit(
+        "contained, used",
+        "*",
+        lambda value, tools: (
+            value.setdefault("extension", []).append({"url": "https://e.fi/x", "valueReference": _INSIDE}),
+            value.update(contained=[copy.deepcopy(_BOX)]),
+        ),
+    ),
     Edit("contained without id", "*", _set(contained=[{"resourceType": "Organization", "name": "x"}])),
 )

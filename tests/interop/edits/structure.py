@@ -74,7 +74,9 @@ def unknown(tools: Tools) -> str | None:
     elif how == 1:
         holder["_resourceType"] = {"id": "a"}
     elif how == 2:
-        tools.resource["resourceType"] = tools.rng.choice(("patient", "Patients", "", "Resource", "DomainResource", "Element"))
+        tools.resource["resourceType"] = tools.rng.choice(
+            ("patient", "Patients", "", "Resource", "DomainResource", "Element")
+        )
     elif how == 3:
         del tools.resource["resourceType"]
     else:
@@ -126,7 +128,9 @@ def empty(tools: Tools) -> str | None:
             node.put(value)
         return f"{node.path} = {value!r}"
     primitive = node.type[:1].islower() and node.type != "xhtml"
-    sibling = tools.rng.choice((None, {}, {"id": "a"}, [None], [{"id": "a"}], {"extension": [{"url": "https://e.fi/x", "valueCode": "a"}]}))
+    sibling = tools.rng.choice(
+        (None, {}, {"id": "a"}, [None], [{"id": "a"}], {"extension": [{"url": "https://e.fi/x", "valueCode": "a"}]})
+    )
     if how == 3 and primitive:
         node.remove()
     node.holder["_" + node.key] = copy.deepcopy(sibling)
