@@ -30,13 +30,17 @@ def everything(
 ) -> list[Stored]:
     """The resource `key`, whatever refers to it, and what these refer to up to `rounds` steps away; oldest first.
 
-    Of the types `not_through` only `key` itself is included: one child's record does not bring along the others'.
+    Of the types `not_through` only `key` itself and what it names are included: one child's record does not bring along
+    the others'.
     `since` (microseconds) and `types` choose among what was found. At most `MOST`.
     """
     seen = _visible(connection, [key], who)
     if not seen:
         return []
     latest = seen | _referring(connection, parameters, key, who)
+    # A plan is about the children it names; from a child no way leads to another.
+    if key[0] not in not_through:
+        latest |= _visible(connection, _targets(connection, seen), who)
     found = dict(latest)
     for _ in range(rounds):
         targets = _targets(connection, latest)

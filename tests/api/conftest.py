@@ -15,6 +15,9 @@ from service.api.engine import Engine, load
 from service.clock import HELSINKI, Clock
 from service.config import load as settings
 from tests.shared import ROOT
+from tests.store.conftest import postgresql, url
+
+__all__ = ["postgresql", "url"]
 
 NOON = datetime(2026, 3, 29, 12, 0, tzinfo=HELSINKI)
 EXAMPLES = sorted((ROOT / "schemas" / "source" / "examples").glob("*.json"))
@@ -30,6 +33,15 @@ def app(engine: Engine, tmp_path: Path) -> Iterator[Flask]:
     """An application with an empty store of its own."""
     one = application(engine, tmp_path)
     yield one
+    closed(one)
+
+
+@pytest.fixture
+def record(engine: Engine, tmp_path: Path, url: str) -> Iterator[FlaskClient]:
+    """A caller of an application with an empty store, on SQLite and on PostgreSQL."""
+    one = application(engine, tmp_path, database=url)
+    with one.test_client() as made:
+        yield made
     closed(one)
 
 
