@@ -22,7 +22,7 @@ from service.issues import Issue, has_errors, issue
 CACHE = ".cache"
 CORE_NAMES = ("hl7.fhir.r4.core", "hl7.fhir.core")
 # Part of what makes a cached package valid: to be raised when `trim` or `pack` change what they write.
-CACHE_FORMAT = 2
+CACHE_FORMAT = 3
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 
 

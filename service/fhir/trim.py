@@ -80,6 +80,7 @@ _EXTENSIONS = frozenset(
     )
 ) | {"http://hl7.org/fhir/tools/StructureDefinition/additional-binding"}
 FHIR_TYPE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type"
+IMPOSE_PROFILE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-imposeProfile"
 _STRING = "http://hl7.org/fhirpath/System.String"
 _CONSTRAINT = ("extension", "key", "severity", "human", "expression", "source")
 _CONCEPT = ("code", "display", "property", "concept")
@@ -93,6 +94,9 @@ def trim(resource: Mapping[str, Any], *, designations: bool = True) -> dict[str,
     kept = {key: value for key, value in resource.items() if key not in _TOP_PROSE and not key.startswith("_")}
     if kind == "StructureDefinition":
         _trim_structure(kept)
+        imposed = [one for one in resource.get("extension", ()) if one.get("url") == IMPOSE_PROFILE]
+        if imposed:
+            kept["extension"] = imposed
     elif kind == "CodeSystem" and "concept" in kept:
         keys = (*_CONCEPT, "designation") if designations else _CONCEPT
         kept["concept"] = [_concept(one, keys) for one in kept["concept"]]

@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/elementdefinition.html, https://hl7.org/fhir/R4/profilin
 from typing import TYPE_CHECKING, Any
 
 from service.fhir.model import choice_key
+from service.fhir.trim import IMPOSE_PROFILE
 from service.validation import items, patterns
 from service.validation.children import ChildCheck, child_check
 from service.validation.items import Extract
@@ -16,8 +17,6 @@ from service.validation.types import own_types
 
 if TYPE_CHECKING:
     from service.validation.rules import Rules
-
-IMPOSED = "http://hl7.org/fhir/StructureDefinition/structuredefinition-imposeProfile"
 
 
 class Compiler:
@@ -56,7 +55,7 @@ class Compiler:
         structure = self.rules.definitions.structure(url)
         if structure is None or structure["type"] != type_name or structure.get("derivation") != "constraint":
             return None
-        if any(one.get("url") == IMPOSED for one in structure.get("extension", ())):
+        if any(one.get("url") == IMPOSE_PROFILE for one in structure.get("extension", ())):
             return None
         return self.rules.profiles.tree(url)
 

@@ -6,7 +6,8 @@ https://hl7.org/fhir/R4/profiling.html
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from service.validation.compiler import IMPOSED, Compiler
+from service.fhir.trim import IMPOSE_PROFILE
+from service.validation.compiler import Compiler
 from service.validation.run import At, ItemCheck, Json, Run
 from service.validation.tree import Branch, plant
 
@@ -107,7 +108,7 @@ class Profiles:
 
     def _imposed(self, structure: Json) -> tuple[ItemCheck, ...]:
         """The profiles that this one imposes though it does not derive from them, so far as they are known."""
-        rows = [one for one in structure.get("extension", ()) if one.get("url") == IMPOSED]
+        rows = [one for one in structure.get("extension", ()) if one.get("url") == IMPOSE_PROFILE]
         found = (self.resource(one.get("valueCanonical", "")) for one in rows)
         return tuple(one for one in found if one is not None)
 

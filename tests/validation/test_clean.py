@@ -1,0 +1,162 @@
+"""The quick way and the walk say the same: of what is right, of what is broken somewhere, and in any order."""
+
+import copy
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.fhir.definitions import core, ours
+from service.fhir.json import JsonError, encode, parse
+from service.issues import Issue
+from service.validation import Options, Validator
+from service.validation.clean.resources import Clean
+from tests.shared import ROOT, shared
+
+OUTPUTS = sorted((ROOT / "mappings").glob("*/cases/*/out.json"))
+ODD: tuple[Any, ...] = (
+    *("", " ", "x", " a ", "2026-02-30", "urn:oid:1.x", "#a", "Patient/x"),
+    *(None, [], {}, True, 1, [None], ["a"]),
+)
+QUICK, SLOW = Validator(ours()), Validator(ours())
+
+
+@pytest.fixture(autouse=True)
+def _slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`SLOW` and its like take the walk for everything."""
+    is_clean = Clean.is_clean
+
+    def never(self: Clean, *given: Any) -> bool:
+        return False if self in SLOWED else is_clean(self, *given)
+
+    monkeypatch.setattr(Clean, "is_clean", never)
+
+
+SLOWED: list[Clean] = []
+
+
+def slowed(validator: Validator) -> Validator:
+    SLOWED.append(validator._rules.clean)
+    return validator
+
+
+slowed(SLOW)
+
+
+def bundles() -> Iterator[tuple[str, dict[str, Any]]]:
+    for file in OUTPUTS:
+        yield file.parent.name, parse(file.read_bytes())
+
+
+def both(resource: Any, quick: Validator = QUICK, slow: Validator = SLOW) -> tuple[list[Issue], list[Issue]]:
+    return quick.validate(resource), slow.validate(copy.deepcopy(resource))
+
+
+@pytest.mark.parametrize("file", OUTPUTS, ids=lambda file: file.parent.name)
+def test_says_the_same_of_our_outputs(file: Path) -> None:
+    quick, slow = both(parse(file.read_bytes()))
+    assert quick == slow
+
+
+def test_most_of_our_outputs_are_told_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[bool] = []
+    is_clean = Clean.is_clean
+
+    def noted(self: Clean, *given: Any) -> bool:
+        told.append(is_clean(self, *given))
+        return told[-1]
+
+    monkeypatch.setattr(Clean, "is_clean", noted)
+    for _, bundle in bundles():
+        QUICK.validate(bundle, options=Options(best_practice="ignore"))
+    assert len(told) > 200
+    assert sum(told) / len(told) > 0.95
+
+
+def places(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    if path:
+        yield path
+    rows = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in rows:
+        yield from places(inner, (*path, key))
+
+
+def at(value: Any, path: tuple[str | int, ...]) -> Any:
+    for key in path:
+        value = value[key]
+    return value
+
+
+def broken(resource: dict[str, Any], others: list[Any], rng: random.Random) -> dict[str, Any]:
+    """`resource` with something gone, put in, doubled or exchanged."""
+    made = copy.deepcopy(resource)
+    *path, last = rng.choice(list(places(made)))
+    holder: Any = at(made, tuple(path))
+    match rng.randrange(6):
+        case 0:
+            del holder[last]
+        case 1:
+            holder[last] = copy.deepcopy(rng.choice(ODD))
+        case 2:
+            holder[last] = copy.deepcopy(rng.choice(others))
+        case 3 if isinstance(holder, list):
+            holder.append(copy.deepcopy(at(holder, (last,))))
+        case 4 if isinstance(holder, dict):
+            holder[rng.choice(("id", "extension", "contained", "_status", "value", "use", "code"))] = rng.choice(others)
+        case _:
+            if isinstance(holder[last], dict):
+                holder[last]["id"] = "same"
+            elif isinstance(holder, dict):
+                holder[f"_{last}"] = copy.deepcopy(rng.choice(ODD))
+    return made
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_says_the_same_of_broken_resources(seed: int) -> None:
+    rng = random.Random(seed)
+    given = [bundle for _, bundle in bundles()]
+    resources = [entry["resource"] for bundle in given for entry in bundle["entry"]]
+    others = [at(one, path) for one in rng.sample(resources, 30) for path in places(one)]
+    for _ in range(60):
+        made = broken(rng.choice(resources), others, rng)
+        quick, slow = both(made)
+        assert quick == slow, encode(made).decode()
+    made = broken(rng.choice(given), others, rng)
+    quick, slow = both(made)
+    assert quick == slow, encode(made).decode()
+
+
+def test_says_the_same_of_the_shared_cases() -> None:
+    quick, slow = Validator(core()), slowed(Validator(core()))
+    rows = [json.loads(row) for row in shared("suites", "validator", "cases.jsonl").read_text("utf-8").splitlines()]
+    different = []
+    for row in rows[::4]:
+        try:
+            resource = parse(shared("suites", "validator", row["path"]).read_bytes())
+        except JsonError:
+            continue
+        found, expected = both(resource, quick, slow)
+        if found != expected:
+            different.append(row["path"])
+    assert different == []
+
+
+def test_a_target_that_fails_its_profile_is_told_at_the_reference() -> None:
+    bundle = parse(OUTPUTS[0].read_bytes())
+    patient = next(one["resource"] for one in bundle["entry"] if one["resource"]["resourceType"] == "Patient")
+    patient.pop("name")
+    quick, slow = both(bundle)
+    assert quick == slow
+    assert "validation.reference-profile" in {one.key for one in quick}
+
+
+def test_a_warning_in_a_target_does_not_spoil_its_references() -> None:
+    name = "shared-plan-non-disclosure"
+    bundle = next(one for case, one in bundles() if case == name)
+    quick, slow = both(bundle)
+    assert quick == slow
+    assert "validation.binding" in {one.key for one in quick}
+    assert "validation.reference-profile" not in {one.key for one in quick}
