@@ -5,8 +5,7 @@ from collections.abc import Collection
 from typing import Any, cast
 
 from sqlalchemy import Connection, Table, insert
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.postgresql import psycopg
+from sqlalchemy.dialects import registry
 from sqlalchemy.engine import Dialect
 
 Row = tuple[Any, ...]
@@ -21,6 +20,6 @@ def insert_rows(connection: Connection, table: Table, columns: tuple[str, ...], 
 
 @functools.cache
 def _statement(backend: str, table: Table, columns: tuple[str, ...]) -> str:
-    kind, style = (sqlite.dialect, "qmark") if backend == "sqlite" else (psycopg.dialect, "format")
-    dialect = cast(Dialect, kind(paramstyle=style))
+    kind, style = ("sqlite", "qmark") if backend == "sqlite" else ("postgresql.psycopg", "format")
+    dialect = cast(Dialect, registry.load(kind)(paramstyle=style))
     return str(insert(table).compile(dialect=dialect, column_keys=list(columns)))

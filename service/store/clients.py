@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import BigInteger, Column, Connection, Index, LargeBinary, Table, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.tables import TEXT, metadata
+from service.store.upsert import inserting
 
 Role = Literal["source", "recipient", "archive", "admin"]
 ROLES: tuple[Role, ...] = ("source", "recipient", "archive", "admin")
@@ -61,7 +61,7 @@ class Client:
 
 def add(connection: Connection, one: Client, now: int) -> bool:
     """Register a client; False where its id is taken, also by a revoked one."""
-    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    make = inserting(connection)
     values = {
         "id": one.id,
         "organisation": one.organisation,
@@ -111,7 +111,7 @@ def use_once(connection: Connection, id_: str, jti: str, expires: int, now: int)
     """Note that a client's assertion was used; False where it was used before. What has expired is forgotten."""
     connection.execute(delete(assertion).where(assertion.c.expires < now))
     key = hashlib.sha256(f"{id_}\n{jti}".encode("utf-8", "replace")).digest()
-    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    make = inserting(connection)
     statement = make(assertion).values(key=key, expires=expires).on_conflict_do_nothing().returning(assertion.c.key)
     return connection.execute(statement).scalar_one_or_none() is not None
 

@@ -6,10 +6,10 @@
 from collections.abc import Iterable
 
 from sqlalchemy import Connection, delete
-from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.resources import Key, current
 from service.store.tables import disclosure
+from service.store.upsert import inserting
 
 
 def disclose(connection: Connection, organisation: str, versions: Iterable[tuple[str, str, int]], now: int) -> None:
@@ -18,7 +18,7 @@ def disclose(connection: Connection, organisation: str, versions: Iterable[tuple
     known = current(connection, wanted, lock=False)
     if not known:
         return
-    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    make = inserting(connection)
     statement = make(disclosure)
     newer = statement.on_conflict_do_update(
         index_elements=[disclosure.c.organisation, disclosure.c.rid],

@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, exists, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.bulk import insert_rows
 from service.store.engine import Again
 from service.store.resources import Key
 from service.store.tables import document, document_resource, document_version, resource, version
+from service.store.upsert import inserting
 
 _SEEN = select(document).where(
     document.c.organisation == bindparam("of_organisation"),
@@ -47,7 +47,7 @@ def find(connection: Connection, identity: Identity, *, lock: bool = False) -> K
 
 def add(connection: Connection, identity: Identity, kind: str, version_: int, digest: bytes, now: int) -> int:
     """A new document; gives its number. Raises `Again` where somebody else has just added it."""
-    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    make = inserting(connection)
     statement = make(document).values(
         organisation=identity.organisation,
         system=identity.system,

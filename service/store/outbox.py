@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.tables import outbox
+from service.store.upsert import inserting
 
 WAITING = "waiting"
 CANCELLED = "cancelled"
@@ -33,7 +33,7 @@ def enqueue(connection: Connection, deliveries: Sequence[Delivery], now: int) ->
     """Write the rows that are not there yet; gives those, with their ids."""
     if not deliveries:
         return []
-    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    make = inserting(connection)
     statement = make(outbox).on_conflict_do_nothing().returning(outbox)
     rows = connection.execute(statement, [_values(one, now) for one in deliveries])
     return [_delivery(row) for row in rows]

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from service.fhir.json import encode
 from service.store.bulk import insert_rows
@@ -18,6 +17,7 @@ from service.store.parameters import Parameters
 from service.store.records import Author, Change, Origin, Status, Stored, Written
 from service.store.rows import Rows
 from service.store.tables import INDEXES, resource, version
+from service.store.upsert import inserting
 from service.store.values import instant
 
 Key = tuple[str, str]
@@ -188,7 +188,7 @@ def _advanced(one: Prepared, before: Current, now: int) -> _News:
 def _insert(connection: Connection, fresh: Sequence[Prepared], author: Author, now: int) -> dict[Key, int]:
     if not fresh:
         return {}
-    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    make = inserting(connection)
     statement = make(resource).on_conflict_do_nothing().returning(resource.c.rid, resource.c.type, resource.c.id)
     values = [
         {

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete
-from sqlalchemy.dialects import postgresql, sqlite
 
 from service.issues import issue
 from service.store import reading
@@ -24,6 +23,7 @@ from service.store.resources import Current, Key, apply, current, prepare
 from service.store.search import matching
 from service.store.tables import guard
 from service.store.terms import Expand
+from service.store.upsert import inserting
 from service.store.values import micros
 from service.store.visibility import EVERYTHING, Visibility
 
@@ -148,7 +148,7 @@ def guard_key(query: Query) -> bytes:
 def guarded(connection: Connection, keys: Iterable[bytes]) -> Iterator[None]:
     """Whoever asks with the same keys waits until this transaction has ended, and then sees what it did."""
     held = sorted(set(keys))
-    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    make = inserting(connection)
     for key in held:
         own = make(guard).values(key=key)
         connection.execute(own.on_conflict_do_update(index_elements=[guard.c.key], set_={"key": own.excluded.key}))
