@@ -59,10 +59,10 @@ def mutants(
             names = sorted(by_type)
             given = copy.deepcopy(rng.choice(by_type[names[number % len(names)]]))
             told = edit(Tools(rng, definitions, terms, given))
-            return (_text(given), f"{names[number % len(names)]}: {told}") if told else None
+            return (text_of(given), f"{names[number % len(names)]}: {told}") if told else None
 
         yield from _group(group, round(size * share), seed, make)
-    yield from _group("raw", round(RAW * share), seed, lambda rng, number: raw.raw(rng, _text(rng.choice(resources))))
+    yield from _group("raw", round(RAW * share), seed, lambda rng, number: raw.raw(rng, text_of(rng.choice(resources))))
     yield from _group("bundle", round(BUNDLES * share), seed, lambda rng, number: _bundle(rng, bundle_list))
 
 
@@ -83,8 +83,9 @@ def _group(
 def _bundle(rng: random.Random, bundle_list: Sequence[Json]) -> tuple[str, str] | None:
     made = copy.deepcopy(rng.choice(bundle_list))
     told = bundles.bundle(rng, made)
-    return (_text(made), told) if told else None
+    return (text_of(made), told) if told else None
 
 
-def _text(resource: Json) -> str:
+def text_of(resource: Json) -> str:
+    """The JSON of a resource, as it is judged."""
     return json.encode(resource).decode()
