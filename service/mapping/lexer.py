@@ -20,9 +20,9 @@ _TOKEN = re.compile(
     | (?P<date>@(?:T\d[\d:.]*|\d{4}(?:-\d\d){0,2}(?:T(?:\d\d[\d:.]*(?:Z|[+-]\d\d:\d\d)?)?)?))
     | (?P<number>\d+(?:\.\d+)?)
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
-    | (?P<quoted>`(?:[^`\\\r\n]|\\.)*`)
-    | (?P<string>'(?:[^'\\]|\\.)*')
-    | (?P<double>"(?:[^"\\]|\\.)*")
+    | (?P<quoted>`[^`\\\r\n]*(?:\\.[^`\\\r\n]*)*`)
+    | (?P<string>'[^'\\]*(?:\\.[^'\\]*)*')
+    | (?P<double>"[^"\\]*(?:\\.[^"\\]*)*")
     | (?P<op>->|<<|>>|<=|>=|<-|>-|==|!=|!~|--|\.\.|[-+*/&|=~<>()\[\]{},.:;%$])
     | (?P<end>\Z))
     """,
@@ -30,6 +30,8 @@ _TOKEN = re.compile(
 )
 _KINDS = ("", *_TOKEN.groupindex)
 _SPACE = re.compile(r"\s*")
+_REST_OF_LINE = re.compile(r"[^\r\n]*")
+_QUOTES = frozenset("'\"`")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "f": "\f"}
 
@@ -70,12 +72,17 @@ class Lexer:
             return [Token("end", "", 0, 0)]
         found: list[Token] = []
         comments: list[str] = []
+        # Where a quote is not closed, none of its kind after it is: looking each up would be quadratic.
+        opened: dict[str, int] = {}
         at = 0
         match_token, text = _TOKEN.match, self.text
         while True:
-            match = match_token(text, at)
+            match = None if opened and self._is_open(at, opened) else match_token(text, at)
             if match is None:
                 at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
+                if text[at] in _QUOTES and at >= opened.get(text[at], 0):
+                    line = _REST_OF_LINE.match(text, at)
+                    opened[text[at]] = line.end() if text[at] == "`" and line else len(text)
                 self._stray(at)
                 at += 1
                 continue
@@ -94,6 +101,11 @@ class Lexer:
         found.append(Token("end", "", len(self.text), len(self.text), "\n".join(comments) or None))
         return found
 
+    def _is_open(self, at: int, opened: dict[str, int]) -> bool:
+        """Whether the next token would begin with a quote that is known not to be closed."""
+        start = _SPACE.match(self.text, at).end()  # type: ignore[union-attr]
+        return start < opened.get(self.text[start : start + 1], 0)
+
     def _comment(self, text: str, at: int, found: list[Token], comments: list[str]) -> None:
         words = text.strip("/* \t\r\n")
         if found and not comments and found[-1].trailing is None and "\n" not in self.text[found[-1].end : at]:
@@ -103,9 +115,11 @@ class Lexer:
 
     def _stray(self, at: int) -> None:
         char = self.text[at]
-        if char in "'\"`":
+        if len(self.issues) >= 20:
+            return
+        if char in _QUOTES:
             self._report("fml.open-quote", at, quote=char)
-        elif len(self.issues) < 20:
+        else:
             self._report("fml.stray-character", at, value=char)
 
     def _report(self, key: str, at: int, **params: Any) -> None:

@@ -212,6 +212,7 @@ def _matches(pattern: str, url: str) -> bool:
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """The known name that is most like `name`, or `-`."""
-    found = difflib.get_close_matches(name, list(known), 1, 0.6)
+    """The known name that is most like `name`, or `-`; long names and long lists are not gone through."""
+    likely = [one for one in itertools.islice(known, 500) if len(one) <= 100] if len(name) <= 100 else []
+    found = difflib.get_close_matches(name, likely, 1, 0.6)
     return found[0] if found else "-"

@@ -359,6 +359,8 @@ class _Parser:
         cursor.expect("..")
         if not (cursor.token.is_("*") or cursor.token.text.isdecimal()) or not low.isdecimal():
             cursor.unexpected("a cardinality such as `0..1` or `1..*`")
+        if len(low) > 9:
+            cursor.stop("fml.unexpected", cursor.place(), found=low, expected="a cardinality such as `0..1` or `1..*`")
         return int(low), cursor.next().text
 
     def target(self) -> Target:

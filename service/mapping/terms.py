@@ -17,7 +17,8 @@ _MARKS = frozenset(
     {"+", "-", "*", "/", "&", "|", "=", "~", "!=", "!~", "<", ">", "<=", ">=", ".", "%", "$", "<-", ">-", "--"}
 )
 _STOPS = frozenset({"->", ";", "{", "}", "<<", ">>", ":", "==", ".."})
-_INTEGER = re.compile(r"-?\d+")
+# What is longer is left to FHIRPath, which refuses it.
+_INTEGER = re.compile(r"-?\d{1,1000}")
 _DECIMAL = re.compile(r"-?\d+\.\d+")
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
 _VARIABLE = re.compile(r"[A-Za-z_]\w*|`[^`\\]*`")
@@ -58,8 +59,10 @@ class Cursor:
 
     def starts_line(self) -> bool:
         """Whether nothing but white space stands before the token on its line."""
-        start = self.token.start
-        return not self.lexer.text[self.lexer.text.rfind("\n", 0, start) + 1 : start].strip()
+        text, at = self.lexer.text, self.token.start - 1
+        while at >= 0 and text[at] != "\n" and text[at].isspace():
+            at -= 1
+        return at < 0 or text[at] == "\n"
 
     def take(self, text: str) -> bool:
         token = self.token
