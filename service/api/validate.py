@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/resource-operation-validate.html
 
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
 
 from service.api.answers import body, fhir, fhir_wanted, language
 from service.api.engine import engine
@@ -13,6 +13,7 @@ from service.api.errors import refused
 from service.api.operations import CORE, Operation
 from service.api.parameters import Inputs, inputs, is_parameters, read_body
 from service.issues import Issue, outcome
+from service.validation.run import Options
 
 OPERATIONS = (Operation("validate", f"{CORE}Resource-validate", every_type=True),)
 MODES = ("create", "update", "profile")
@@ -63,4 +64,5 @@ def _validate(resource: dict[str, Any], profiles: list[str], text: bytes | None)
     for url in profiles:
         if known.structure(url) is None:
             raise refused("http.unknown-profile", profile=url)
-    return engine().converter.validator.validate(resource, profiles, text)
+    options = Options(today=current_app.extensions["yhdessa-clock"]().date())
+    return engine().converter.validator.validate(resource, profiles, text, options)

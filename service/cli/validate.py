@@ -12,6 +12,7 @@ from service.cli.engine import PACKAGES, definitions, settings
 from service.cli.inputs import FILES, Text, read
 from service.cli.output import LANGUAGE, line, progress
 from service.cli.sarif import log
+from service.clock import now
 from service.fhir.json import encode, pretty
 from service.issues import Issue, has_errors, outcome
 
@@ -45,15 +46,16 @@ def command(
     FILE is a JSON file, an NDJSON file, a folder of them, or `-` for standard input. `--format json` writes one line a
     file: `{"file": …, "valid": …, "outcome": OperationOutcome}`. Exit code 1: some are not valid.
     """
-    from service.validation import Validator
+    from service.validation import Options, Validator
 
     chosen = settings(language=lang)
     texts = read(files)
     validator = Validator(definitions(chosen, packages))
+    options = Options(today=now().date())
 
     def checked() -> Iterator[Checked]:
         for text in progress(texts):
-            yield text, text.at(validator.validate_text(text.data, profiles))
+            yield text, text.at(validator.validate_text(text.data, profiles, options))
 
     write = {"text": _text, "json": _json, "sarif": _sarif}["json" if as_json else form]
     raise SystemExit(0 if write(checked(), chosen.language) else 1)

@@ -92,6 +92,8 @@ def build(elements: Iterable[Mapping[str, Any]]) -> Node:
         kept = {key: value for key, value in element.items() if key not in ("id", "path")}
         steps = _steps(element)
         if steps is None:
+            if root is not None:
+                current.setdefault(root.name, root)
             node = _by_order(current, element["path"], element.get("sliceName"))
         else:
             node = _by_id(root, steps)
@@ -141,9 +143,18 @@ def _steps(element: Mapping[str, Any]) -> list[tuple[str, str | None]] | None:
     for part in id_.split("."):
         name, _, slice_name = part.partition(":")
         steps.append((name, slice_name or None))
-    if ".".join(name for name, _ in steps) != element["path"] or steps[-1][1] != element.get("sliceName"):
+    if steps[-1][1] != element.get("sliceName") or not _agrees(steps, element["path"]):
         return None
     return steps
+
+
+def _agrees(steps: list[tuple[str, str | None]], path: str) -> bool:
+    """Whether a path leads where the steps do; in it a slice of a choice may be called `valueQuantity`."""
+    names = path.split(".")
+    return len(names) == len(steps) and all(
+        name == step or (slice_name == name and step.endswith("[x]") and name.startswith(step[:-3]))
+        for name, (step, slice_name) in zip(names, steps, strict=True)
+    )
 
 
 def _by_id(root: Node | None, steps: list[tuple[str, str | None]]) -> Node:

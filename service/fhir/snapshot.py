@@ -8,6 +8,7 @@ from typing import Any
 
 from service.fhir.elements import Element, merge
 from service.fhir.elementtree import Node, build, flatten, short_choice
+from service.fhir.model import choice_key
 from service.issues import Issue, issue
 
 Resolve = Callable[[str], dict[str, Any] | None]
@@ -93,6 +94,11 @@ class _Maker:
             types = [*choice.element["type"], *types]
         choice.element = choice.element | {"slicing": _ONLY_TYPE, "type": types}
         change.slice_name = change.name
+        for own in [one for one in change.slices if one.slice_name == change.name]:
+            # It is called the slice that it is anyway.
+            change.slices.remove(own)
+            change.element = change.element | own.element
+            change.adopt(own.children)
         self._slice(choice, before, change)
 
     def _slice(self, node: Node, before: Element, change: Node) -> None:
@@ -102,7 +108,7 @@ class _Maker:
         if found is None:
             if "slicing" not in node.element:
                 self._default_slicing(node, name)
-            found = node.as_slice(name, before)
+            found = node.as_slice(name, _narrowed(node.name, name, before))
             node.slices.append(found)
         self.apply(found, change)
 
@@ -156,3 +162,11 @@ class _Maker:
 
     def _note(self, key: str, node: Node, severity: str | None = None, **params: Any) -> None:
         self.issues.append(issue(key, severity=severity, expression=node.id, profile=self.url, path=node.id, **params))
+
+
+def _narrowed(name: str, slice_name: str, element: Element) -> Element:
+    """What a slice of a choice begins with: one that is called as a type of it (`valueQuantity`) is of that type."""
+    if not name.endswith("[x]"):
+        return element
+    own = [one for one in element.get("type", ()) if choice_key(name[:-3], one.get("code", "?")) == slice_name]
+    return element | {"type": own} if own else element

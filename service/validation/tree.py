@@ -60,8 +60,6 @@ def _choice_of(name: str, parent: Branch) -> str | None:
 def _hang(sliced: Branch, branch: Branch) -> None:
     """Hang a slice under its element, a re-slice (`a/b`) under its slice."""
     _narrow(branch)
-    # A snapshot that names one slice twice means the latter.
-    sliced.slices = [one for one in sliced.slices if one.slice_name != branch.slice_name]
     outer = branch.slice_name.rpartition("/")[0]
     if outer:
         for slice_ in _all(sliced):

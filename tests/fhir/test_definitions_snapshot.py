@@ -223,3 +223,13 @@ def test_a_type_of_its_own_adds_elements() -> None:
     assert list(made)[:3] == ["Meeting", "Meeting.id", "Meeting.extension"]
     assert made["Meeting.topic"]["base"] == {"path": "Meeting.topic", "min": 1, "max": "*"}
     assert made["Meeting.place.name"]["max"] == "1"
+
+
+def test_a_slice_called_by_its_type_in_the_path_is_one_slice() -> None:
+    quantity = {"path": "Observation.valueQuantity", "sliceName": "valueQuantity", "min": 1}
+    for more in ({}, {"id": "Observation.value[x]:valueQuantity"}):
+        made, issues = _made({**quantity, **more}, {"path": "Observation.valueQuantity.code", "min": 1})
+        assert issues == []
+        assert [one for one in made if one.endswith(":valueQuantity")] == ["Observation.value[x]:valueQuantity"]
+        assert made["Observation.value[x]:valueQuantity"]["min"] == 1
+        assert [one["code"] for one in made["Observation.value[x]:valueQuantity"]["type"]] == ["Quantity"]
