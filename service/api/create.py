@@ -3,14 +3,12 @@
 https://hl7.org/fhir/R4/http.html#create, https://hl7.org/fhir/R4/http.html#ccreate
 """
 
-from urllib.parse import parse_qsl
-
 from flask import Blueprint, Response, request
 
 from service.api import auditing
 from service.api.caller import may
 from service.api.interactions import Interaction
-from service.api.rest import known, resource_of, written
+from service.api.rest import known, pairs_of, resource_of, written
 from service.store import writing
 
 INTERACTIONS = (Interaction("create", writes=True), Interaction("conditionalCreate", writes=True, is_feature=True))
@@ -27,6 +25,6 @@ def create(type_name: str) -> Response:
         # Whether there is such a one is itself something to be allowed to know.
         may("s", type_name)
     resource, _ = resource_of(type_name)
-    pairs = None if condition is None else parse_qsl(condition.lstrip("?"), keep_blank_values=True)
+    pairs = None if condition is None else pairs_of(condition.lstrip("?"))
     done = auditing.write(lambda tx: writing.create(tx, resource, pairs), lambda one: [one.stored])
     return written(done)

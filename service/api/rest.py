@@ -19,8 +19,8 @@ from service.api.interactions import NOT_KEPT, READ_ONLY
 from service.api.parameters import read_body
 from service.api.shown import shown
 from service.fhir.json import pretty
-from service.issues import Issue, has_errors, outcome
-from service.store import Stored, Written
+from service.issues import Issue, has_errors, issue, outcome
+from service.store import Stored, StoreError, Written
 from service.store.query import Pair
 from service.validation.run import Options
 
@@ -47,7 +47,16 @@ def prefer(name: str) -> str:
 
 def query_pairs() -> list[Pair]:
     """The parameters of the address in their order."""
-    return parse_qsl(request.query_string.decode("utf-8", "replace"), keep_blank_values=True)
+    return pairs_of(request.query_string.decode("utf-8", "replace"))
+
+
+def pairs_of(text: str) -> list[Pair]:
+    """The parameters in `text`, decoded. No value can hold a NUL: there is none in a resource either."""
+    found = parse_qsl(text, keep_blank_values=True)
+    for name, value in found:
+        if "\x00" in name + value:
+            raise StoreError(issue("store.search-value", parameter=name, value="NUL"))
+    return found
 
 
 def criteria() -> list[Pair]:

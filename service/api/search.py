@@ -4,7 +4,6 @@ https://hl7.org/fhir/R4/http.html#search, https://hl7.org/fhir/R4/search.html
 """
 
 from dataclasses import replace
-from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, request
 
@@ -15,7 +14,7 @@ from service.api.context import store
 from service.api.errors import Refused, refused
 from service.api.interactions import Interaction
 from service.api.pages import unseal
-from service.api.rest import known, prefer, query_pairs
+from service.api.rest import known, pairs_of, prefer, query_pairs
 from service.api.scopes import covers
 from service.store.query import Pair, Query
 from service.store.search import Found
@@ -37,7 +36,7 @@ def search_post(type_name: str) -> Response:
     text = body()
     if text and request.mimetype.lower() != FORM:
         raise refused("http.media-type", possible=FORM)
-    return _answer(type_name, [*query_pairs(), *parse_qsl(text.decode("utf-8", "replace"), keep_blank_values=True)])
+    return _answer(type_name, [*query_pairs(), *pairs_of(text.decode("utf-8", "replace"))])
 
 
 def _answer(type_name: str, given: list[Pair]) -> Response:

@@ -19,7 +19,7 @@ from service.api.errors import Refused, refused, status_of
 from service.api.interactions import Interaction
 from service.api.parameters import read_body
 from service.api.patch import in_bundle
-from service.api.rest import KEPT, known, location, prefer, problems
+from service.api.rest import KEPT, known, location, pairs_of, prefer, problems
 from service.api.search import permitted
 from service.issues import Issue, has_errors, outcome
 from service.store import Stored, StoreError
@@ -107,6 +107,8 @@ def _unfit(entry: Any, pointer: str) -> list[Issue]:
 def _permitted(entry: Entry) -> None:
     """End the request where the caller may not do what the entry asks."""
     try:
+        for text in (entry.query, (entry.if_none_exist or "").lstrip("?")):
+            pairs_of(text)
         if entry.method in _LETTERS:
             may(_LETTERS[entry.method], known(entry.type, writes=True))
             if entry.query or entry.if_none_exist:
@@ -114,9 +116,9 @@ def _permitted(entry: Entry) -> None:
         else:
             letter = "s" if entry.id is None and not entry.history else "r"
             may(letter, known(entry.type) if entry.type else "*")
-    except Refused as error:
+    except (Refused, StoreError) as error:
         at = f"{entry.pointer}/request"
-        raise Refused([replace(one, pointer=at) for one in error.issues], error.status) from None
+        raise Refused([replace(one, pointer=at) for one in error.issues], status_of(error.issues)) from None
 
 
 def _placed(one: Result, at: int, index: int) -> Result:
