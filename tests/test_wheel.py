@@ -64,6 +64,15 @@ def test_the_wheel_validates(installed: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_wheel_prints(installed: Path, tmp_path: Path) -> None:
+    plan = EXAMPLES / "tiimi-shared-plan-pa-svenska.json"
+    _run(installed / "yhdessa", "print", plan, "-o", "plan.pdf", cwd=tmp_path)
+    paper = (tmp_path / "plan.pdf").read_bytes()
+    assert paper.startswith(b"%PDF-1.7")
+    assert b"NotoSans" in paper
+
+
+@pytest.mark.slow
 def test_the_wheel_needs_nothing_of_the_checkout(installed: Path, tmp_path: Path) -> None:
     where = _run(installed / "python", "-c", "import service; print(service.__file__)", cwd=tmp_path).decode()
     assert where.startswith(str(installed.parent))

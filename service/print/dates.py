@@ -80,6 +80,11 @@ def clock(start: str, end: str | None, language: str) -> str:
     return {"fi": "klo ", "sv": "kl. ", "en": ""}[language] + "–".join(shown)
 
 
+def months_of(language: str) -> tuple[str, ...]:
+    """The names of the months, as they stand in a date."""
+    return tuple(_months(language).values())
+
+
 def _time(found: datetime, language: str) -> str:
     if language == "fi":
         return f"{found.hour}.{found.minute:02}"

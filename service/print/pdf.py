@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import typst
 
+from service.print.dates import months_of
 from service.print.fonts import FOLDER, INVISIBLE, unknown
 from service.print.html import clean
 from service.print.sheet import Sheet
@@ -69,12 +70,23 @@ def _drawable(value: Any) -> Any:
     """The same JSON with texts that the fonts can draw and a line can hold."""
     if isinstance(value, str):
         text = unknown().sub(REPLACEMENT, INVISIBLE.sub("", clean(value)))
-        return _LONG.sub(_breakable, text)
+        return _LONG.sub(_breakable, _dates().sub(_together, text))
     if isinstance(value, list | tuple):
         return [_drawable(one) for one in value]
     if isinstance(value, dict):
         return {name: _drawable(one) for name, one in value.items()}
     return value
+
+
+@functools.cache
+def _dates() -> re.Pattern[str]:
+    """`1 October 2025`, `kl. 16.30`: what a line must not end in the middle of."""
+    months = "|".join(sorted(month for language in ("sv", "en") for month in months_of(language)))
+    return re.compile(rf"\b\d{{1,2}} (?:{months})\b(?: \d{{4}}\b)?|\b(?:klo|kl\.) (?=\d)")
+
+
+def _together(match: re.Match[str]) -> str:
+    return match[0].replace(" ", "\u00a0")
 
 
 def _breakable(match: re.Match[str]) -> str:

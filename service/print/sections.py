@@ -204,8 +204,10 @@ def touch(plan: Plan, words: Words, _now: Now) -> Section | None:
 
 
 def _way(way: Way, plan: Plan, words: Words) -> tuple[Row, ...]:
+    # "Other" says nothing where the way is written out.
+    vague = bool(way.text) and (way.method or {}).get("code") == "other"
     return rows(
-        Row(words("How"), words.label(way.method)),
+        Row(words("How"), "" if vague else words.label(way.method)),
         *(reach(one, words) for one in way.telecom),
         Row(words("Who"), short(way.who, words, plan.language)) if way.who else None,
         Row(words("Agreed"), way.text, own=True),
@@ -217,7 +219,7 @@ def assessment(plan: Plan, words: Words, _now: Now) -> Section | None:
     blocks: list[Block] = []
     for form in plan.assessments:
         said = [form.about.short if form.about else "", day(form.authored, words.language) if form.authored else ""]
-        by = words("answers by %(name)s", name=short(form.by, words, plan.language)) if form.by else ""
+        by = words("answered by %(name)s", name=short(form.by, words, plan.language)) if form.by else ""
         if any([*said, by]):
             blocks.append(Paragraph(", ".join(filter(None, [*said, by]))))
         found = tuple(Item(_answered(one, words)) for one in form.answers)

@@ -36,7 +36,10 @@ def _at_hand(plan: Plan, words: Words) -> Iterator[str]:
         yield words("The original is kept by: %(name)s.", name=plan.keeper)
     if plan.responsible:
         names = words.both(one.name or short(one, words, plan.language) for one in plan.responsible)
-        yield words("The responsible worker has it: %(name)s.", name=names)
+        if len(plan.responsible) > 1:
+            yield words("The responsible workers have it: %(names)s.", names=names)
+        else:
+            yield words("The responsible worker has it: %(name)s.", name=names)
     printed = [
         ", ".join(filter(None, [short(one.to, words, plan.language), at(one.printed, words) if one.printed else ""]))
         for one in plan.papers
@@ -49,7 +52,9 @@ def _item(one: Recipient, plan: Plan, words: Words) -> Item:
     parts = words.both(words.small(coding) for coding in one.parts)
     label = words("May tell") if one.direction == "from" else words("What")
     closed = one.status in CLOSED
-    what = role(one.party, words, plan.language) if one.party.kind == "organisation" and one.party.name else ""
+    sector = (one.party.role or {}).get("code")
+    told = one.party.kind == "organisation" and one.party.name and sector != "other"
+    what = role(one.party, words, plan.language) if told else ""
     name = short(one.party, words, plan.language) or words("an organisation")
     return Item(f"{name}, {what}" if what else name, rows(
         None if closed else Row(label, parts),
