@@ -7,8 +7,9 @@ UV := $(VENV)/uv/bin/uv
 SYNC = UV_PROJECT_ENVIRONMENT=$(CURDIR)/$(VENV) UV_PYTHON=$(CURDIR)/$(BIN)/python UV_PYTHON_DOWNLOADS=never \
 	UV_NO_PROGRESS=1 UV_COMPILE_BYTECODE=1 VIRTUAL_ENV= $(UV) sync --frozen --quiet
 TEST_ARGS ?= -n 2
+SECONDS ?= 60
 
-.PHONY: install demo test interop lint format docs bench image clean help
+.PHONY: install demo test interop fuzz lint format docs bench image clean help
 .DEFAULT_GOAL := install
 
 install: $(VENV)/.installed  ## set everything up in .venv/ (the default)
@@ -21,6 +22,11 @@ test: install  ## every test
 
 interop: install  ## our verdicts and maps beside those of others (with Java and Maven, Node and npm)
 	@failed=0; for one in validator fml javascript; do $(BIN)/python -m tests.interop.$$one || failed=1; done; exit $$failed
+
+fuzz: install  ## made-up inputs against every reader, SECONDS each (60); led by coverage where atheris is installed
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || echo "atheris is not installed ($(UV) pip install atheris): mutating blindly"
+	@failed=0; for one in convert fhirpath fml http json packages patterns structuremap validate; do \
+		$(BIN)/python -m tests.fuzz.$$one --seconds $(SECONDS) || failed=1; done; exit $$failed
 
 lint: install  ## style, types, and which package may import which
 	@$(BIN)/ruff check .

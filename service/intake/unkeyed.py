@@ -27,9 +27,10 @@ def unkeyed(document: Mapping[str, Any], *, schema: Schema | None = None) -> dic
     known: dict[str, str] = {}
     _collect(document, shape, "", known)
     out: dict[str, Any] = _back(document, shape, known)
+    family = out.get("family", {})
     for people in ("guardians", "others"):
-        if people in out["family"]:
-            out["family"][people] = _joined(out["family"][people])
+        if people in family:
+            family[people] = _joined(family[people])
     for name in ADDED:
         out.pop(name, None)
     return out
@@ -37,12 +38,14 @@ def unkeyed(document: Mapping[str, Any], *, schema: Schema | None = None) -> dic
 
 def _joined(people: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each person once: FHIR has a RelatedPerson for each child, a document one person with several relations."""
-    found: dict[str, dict[str, Any]] = {}
-    for one in people:
-        if one["id"] in found:
-            found[one["id"]]["relations"] += one["relations"]
+    found: dict[Any, dict[str, Any]] = {}
+    for index, one in enumerate(people):
+        # A person of another system's making may have no id of ours: then it is nobody else.
+        name = one.get("id", index)
+        if name in found:
+            found[name]["relations"] += one.get("relations", ())
         else:
-            found[one["id"]] = one | {"relations": list(one["relations"])}
+            found[name] = one | {"relations": list(one.get("relations", ()))}
     return list(found.values())
 
 
@@ -81,6 +84,7 @@ def _local(value: Any, known: Mapping[str, str]) -> str:
         return value
     if "id" in value:
         return str(value["id"])
-    if value["reference"] not in known:
-        raise Unresolved(value["reference"])
-    return known[value["reference"]]
+    reference = str(value.get("reference", ""))
+    if reference not in known:
+        raise Unresolved(reference)
+    return known[reference]
