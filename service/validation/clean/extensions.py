@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from service.fhir.values import PRIMITIVES
 from service.validation import patterns
 from service.validation.clean.asks import Spec
-from service.validation.clean.plans import Around, Plan, Plans, never
+from service.validation.clean.passes import Plan, never
+from service.validation.clean.plans import Around, Plans
 from service.validation.clean.slices import Slicing, plain_slicing
 from service.validation.places import Place
 from service.validation.references import is_absolute

@@ -3,14 +3,25 @@
 https://hl7.org/fhir/R4/json.html, https://hl7.org/fhir/R4/profiling.html
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from service.fhir.model import choice_key
-from service.fhir.values import MAX_STRING
 from service.validation.clean import lexical
 from service.validation.clean.asks import Ask, Asks, Spec, child_ask
-from service.validation.clean.lexical import Sure, text
+from service.validation.clean.passes import (
+    Parts,
+    Plan,
+    Quick,
+    beside,
+    counted,
+    extension_walk,
+    many,
+    never,
+    object_walk,
+    primitive,
+    primitives,
+    single,
+)
 from service.validation.clean.slices import by_type, plain_slicing
 from service.validation.compiler import Compiler
 from service.validation.places import Place
@@ -21,7 +32,6 @@ from service.validation.types import own_types
 if TYPE_CHECKING:
     from service.validation.rules import Rules
 
-Quick = Callable[[Any, Json, Run], Any]  # (value of a key, the object that holds it, run): true means surely right
 MOST_PLANS = 6000  # plans are made for each place where data are met, so that there must be an end
 
 
@@ -30,31 +40,6 @@ class Around(NamedTuple):
 
     url: str
     parts: frozenset[str] | None
-
-
-class Plan:
-    """The pass over one object at one place; made when it is first needed."""
-
-    __slots__ = ("walk",)
-    walk: Ask
-
-    def __init__(self, make: Callable[[], Ask]) -> None:
-        def first(value: Any, run: Run) -> Any:
-            if self.walk is first:
-                self.walk = make()
-            return self.walk(value, run)
-
-        self.walk = first
-
-
-class Parts(NamedTuple):
-    """What an object's plan is made of, as it grows: tests of text and of other values by key, and what follows."""
-
-    texts: dict[str, Sure]
-    others: dict[str, Quick]
-    required: list[str]
-    choices: list[frozenset[str]]
-    asks: list[Ask]
 
 
 class Plans:
@@ -90,8 +75,8 @@ class Plans:
         parts.asks.extend(self.asks.of_type(own, node))
         parts.asks.extend(asks)
         if node == "Extension":
-            return _extension_walk(parts)
-        return _walk(parts)
+            return extension_walk(parts)
+        return object_walk(parts)
 
     def _field(
         self, element: Json, node: str, place: Place, specs: tuple[Spec, ...], around: Around | None, parts: Parts
@@ -173,8 +158,8 @@ class Plans:
             check = slicing.check
         else:
             plan = self.object(node, place, inner, asks)
-            check = _many(plan, *count) if repeats else _single(plan)
-        parts.others[key] = _counted(check, *count) if sliced and repeats else check
+            check = many(plan, *count) if repeats else single(plan)
+        parts.others[key] = counted(check, *count) if sliced and repeats else check
 
     def _sliced(self, spec: Spec, element: Json, key: str, type_name: str) -> Any:
         return plain_slicing(self.compiler, spec.branch, element, {key: type_name}) if spec.branch.slices else None
@@ -192,16 +177,16 @@ class Plans:
         sure, further = self.asks.of_primitive(element, type_name, specs)
         other = lexical.of_other(type_name)
         if count is not None:
-            parts.others[key] = _primitives(sure, other, further, *count)
+            parts.others[key] = primitives(sure, other, further, *count)
             return
         if further:
-            parts.others[key] = _primitive(sure, other, further)
+            parts.others[key] = primitive(sure, other, further)
         else:
             parts.texts[key] = sure
             parts.others[key] = lambda value, holder, run: type(value) is not str and other(value)
             if type_name != "xhtml":
-                beside = self.object("Element", (*place[:-1], "_" + key), specs)
-                parts.others["_" + key] = _beside(key, beside)
+                element_plan = self.object("Element", (*place[:-1], "_" + key), specs)
+                parts.others["_" + key] = beside(key, element_plan)
 
     def _extensions(
         self, key: str, place: Place, specs: tuple[Spec, ...], count: tuple[int, int | None], around: Around | None
@@ -267,132 +252,3 @@ def _least(branch: Branch) -> int:
 def _most(elements: list[Json]) -> int | None:
     given = [int(one["max"]) for one in elements if one.get("max", "*") != "*"]
     return min(given) if given else None
-
-
-def never(value: Any, run: Run) -> bool:
-    """Nothing can be said quickly."""
-    return False
-
-
-def _single(plan: Plan) -> Quick:
-    return lambda value, holder, run: type(value) is dict and plan.walk(value, run)
-
-
-def _many(plan: Plan, least: int, most: int | None) -> Quick:
-    def check(value: Any, holder: Json, run: Run) -> bool:
-        if type(value) is not list or len(value) < (least or 1) or (most is not None and len(value) > most):
-            return False
-        for item in value:  # noqa: SIM110
-            if type(item) is not dict or not plan.walk(item, run):
-                return False
-        return True
-
-    return check
-
-
-def _counted(check: Quick, least: int, most: int | None) -> Quick:
-    def counted(value: Any, holder: Json, run: Run) -> Any:
-        if type(value) is not list or len(value) < least or (most is not None and len(value) > most):
-            return False
-        return check(value, holder, run)
-
-    return counted
-
-
-def _primitive(sure: Sure, other: Sure, asks: tuple[Ask, ...]) -> Quick:
-    def check(value: Any, holder: Json, run: Run) -> bool:
-        if not (sure(value) if type(value) is str else other(value)):
-            return False
-        for ask in asks:  # noqa: SIM110 - a generator costs more than what it does here
-            if not ask(value, run):
-                return False
-        return True
-
-    return check
-
-
-def _primitives(sure: Sure, other: Sure, asks: tuple[Ask, ...], least: int, most: int | None) -> Quick:
-    def check(value: Any, holder: Json, run: Run) -> bool:
-        if type(value) is not list or len(value) < (least or 1) or (most is not None and len(value) > most):
-            return False
-        for item in value:
-            if not (sure(item) if type(item) is str else other(item)):
-                return False
-            for ask in asks:
-                if not ask(item, run):
-                    return False
-        return True
-
-    return check
-
-
-def _beside(key: str, plan: Plan) -> Quick:
-    def check(value: Any, holder: Json, run: Run) -> Any:
-        return key in holder and type(value) is dict and "id" not in value and plan.walk(value, run)
-
-    return check
-
-
-def _extension_walk(parts: Parts) -> Ask:
-    """An extension: its url and one thing more, be it a value or extensions (ext-1); its url is known already."""
-    texts, others, asks = parts.texts, parts.others, tuple(parts.asks)
-    required = tuple(one for one in parts.required if one != "url")
-
-    def walk(value: Any, run: Run) -> bool:
-        if len(value) != 2 or "id" in value:
-            return False
-        for key, item in value.items():
-            if key == "url":
-                continue
-            if type(item) is str and (sure := texts.get(key)) is not None:
-                if not sure(item):
-                    return False
-            else:
-                check = others.get(key)
-                if check is None or not check(item, value, run):
-                    return False
-        for key in required:
-            if key not in value:
-                return False
-        for ask in asks:  # noqa: SIM110
-            if not ask(value, run):
-                return False
-        return True
-
-    return walk
-
-
-def _walk(parts: Parts) -> Ask:
-    texts, others = parts.texts, parts.others
-    required, asks = tuple(parts.required), tuple(parts.asks)
-    choices = tuple(one for one in parts.choices if len(one) > 1)
-
-    def walk(value: Any, run: Run) -> bool:
-        if len(value) < 2 and (not value or "id" in value):
-            return False
-        for key, item in value.items():
-            if type(item) is str:
-                sure = texts.get(key)
-                if sure is text:
-                    if not ((item.isprintable() and 0 < len(item) <= MAX_STRING and not item.isspace()) or text(item)):
-                        return False
-                    continue
-                if sure is not None:
-                    if not sure(item):
-                        return False
-                    continue
-            check = others.get(key)
-            if check is None or not check(item, value, run):
-                return False
-        for key in required:
-            if key not in value:
-                return False
-        for keys in choices:
-            if len(keys & value.keys()) > 1:
-                return False
-        for ask in asks:  # noqa: SIM110
-            if not ask(value, run):
-                return False
-        return True
-
-    return walk

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from service.validation.bundles import check_bundle
 from service.validation.clean.asks import Spec
-from service.validation.clean.plans import Plan, Plans
+from service.validation.clean.passes import Plan
+from service.validation.clean.plans import Plans
 from service.validation.entries import entries
 from service.validation.questionnaires import check_response
 from service.validation.run import Json, Run
