@@ -8,7 +8,10 @@ import pytest
 from service.fhir.definitions import ours
 from tests.shared import ROOT
 
-FILES = sorted(file for name in ("profiles", "extensions") for file in (ROOT / "schemas" / "fhir" / name).glob("*.json"))
+PARTS = ("profiles", "extensions")
+FILES = sorted(file for name in PARTS for file in (ROOT / "schemas" / "fhir" / name).glob("*.json"))
+    file for name in ("profiles", "extensions") for file in (ROOT / "schemas" / "fhir" / name).glob("*.json")
+)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
