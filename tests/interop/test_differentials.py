@@ -10,8 +10,6 @@ from tests.shared import ROOT
 
 PARTS = ("profiles", "extensions")
 FILES = sorted(file for name in PARTS for file in (ROOT / "schemas" / "fhir" / name).glob("*.json"))
-    file for name in ("profiles", "extensions") for file in (ROOT / "schemas" / "fhir" / name).glob("*.json")
-)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
