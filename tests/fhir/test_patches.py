@@ -73,6 +73,7 @@ def op(kind: str, path: str, **parts: Any) -> dict[str, Any]:
     return {"name": "operation", "part": rows + [{"name": name, **value} for name, value in parts.items()]}
 
 
+NAME = {"name": "name", "valueHumanName": {"text": "a"}}
 PATIENT = {
     "resourceType": "Patient",
     "id": "p",
@@ -106,7 +107,7 @@ PATIENT = {
                     "part": [{"name": "name", "valueHumanName": {"text": "a"}}, {"name": "gender", "valueCode": "male"}]
                 },
             ),
-            {"contact": [{"name": {"text": "a"}, "gender": "x"}]},
+            {"contact": [{"name": {"text": "a"}, "gender": "male"}]},
         ),
         (
             op("insert", "Patient.name[0].given", index={"valueInteger": 1}, value={"valueString": "Ulla"}),
