@@ -26,7 +26,7 @@ def test_help_names_every_command_and_loads_none() -> None:
     assert done.returncode == 0, done.stderr
     for name, text in COMMANDS.items():
         assert f"  {name} " in done.stdout
-        assert text in done.stdout
+        assert text in " ".join(done.stdout.split()), "the help wraps long lines"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -57,7 +57,7 @@ def test_serve_refuses_the_public(host: str, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("YHDESSA_ID_KEY", "k" * 40)
     done = CliRunner().invoke(main, ["serve", "--host", host])
     assert done.exit_code == 3
-    assert "authenticate" in done.stderr
+    assert "yhdessa clients add" in done.stderr, "it says what to do"
     assert len(done.stderr.splitlines()) == 1
 
 
