@@ -28,7 +28,9 @@ Made = tuple[list[Issue], bytes]
 @click.option(
     "--language", "spoken", type=click.Choice(["fi", "sv", "en"]), help="Language of the paper.  [default: the plan's]"
 )
-@click.option("--format", "form", type=click.Choice(["pdf", "html"]), default="pdf", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["pdf", "html"]), default="pdf", help="Of the paper.  [default: pdf]"
+)
 @click.option("--archive", is_flag=True, help="Make the PDF a PDF/A-2a too, for the archive.")
 @click.option("--child", is_flag=True, help="The child's own sheet: few things in large type.")
 @click.option("--copy-of", metavar="TEXT", help="This paper is a copy: say of what.")
