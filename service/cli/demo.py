@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ def command(keep: bool, out: Path) -> None:
     """
     examples = sorted((assets.schemas() / "source" / "examples").glob("*.json"))
     _converted(examples, out)
-    with _served(out) as server:
+    with _served() as server:
         _posted(server, examples, out)
         _refused(server)
         _explained(examples)
@@ -60,14 +61,19 @@ def _converted(examples: list[Path], out: Path) -> None:
 
 
 @contextmanager
-def _served(out: Path) -> Iterator[Server]:
+def _served() -> Iterator[Server]:
     port = free_port()
-    arguments = ["serve", "--port", str(port), "--data", str(out / "data"), "--log-level", "warning"]
-    with Server([*COMMAND, *arguments], f"http://127.0.0.1:{port}") as server:
+    # Empty each time: what an earlier demo has kept would be the same again, or newer.
+    with tempfile.TemporaryDirectory(prefix="yhdessa-demo-") as data, _server(port, data) as server:
         click.echo(
             f"2. HTTP: `yhdessa serve`, ready after {server.seconds * 1000:.1f} ms; `POST {server.url}/documents`"
         )
         yield server
+
+
+def _server(port: int, data: str) -> Server:
+    arguments = ["serve", "--port", str(port), "--data", data, "--log-level", "warning"]
+    return Server([*COMMAND, *arguments], f"http://127.0.0.1:{port}")
 
 
 def _posted(server: Server, examples: list[Path], out: Path) -> None:

@@ -1,6 +1,7 @@
 """schemathesis: whatever is sent, within the description and a little outside of it, the answer is as described."""
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,10 +10,9 @@ from flask import Flask
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from service.api.app import create_app
 from service.api.engine import Engine
 from service.api.openapi import description
-from tests.api.conftest import NOON
+from tests.api.conftest import NOON, application, closed
 
 
 def _quick() -> dict[str, Any]:
@@ -32,8 +32,10 @@ schema = schemathesis.openapi.from_dict(_quick())
 
 
 @pytest.fixture(scope="module")
-def wsgi(engine: Engine) -> Flask:
-    return create_app(engine=engine, clock=lambda: NOON)
+def wsgi(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    one = application(engine, tmp_path_factory.mktemp("described"), lambda: NOON)
+    yield one
+    closed(one)
 
 
 @schema.parametrize()

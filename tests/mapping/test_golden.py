@@ -1,4 +1,4 @@
-"""The cases that travel with the mappings (`yhdessa mappings test`): every one gives the Bundle that is kept with it."""
+"""The cases that travel with the mappings (`yhdessa mappings test`): each gives the Bundle that is kept with it."""
 
 import pytest
 

@@ -68,7 +68,9 @@ def test_what_is_out_of_shape_is_told_with_its_place() -> None:
     group = {"name": "A", "input": [{"name": "s", "mode": "source"}], "rule": [{"source": [{"context": 1}]}]}
     found, issues = from_resource({"resourceType": "StructureMap", "group": [group]}, "x")
     assert found is None
-    assert [(one.key, one.where) for one in issues] == [("fml.structuremap-shape", "x#/group/0/rule/0/source/0/context")]
+    assert [(one.key, one.where) for one in issues] == [
+        ("fml.structuremap-shape", "x#/group/0/rule/0/source/0/context")
+    ]
 
 
 def test_hostile_names_stay_text() -> None:
