@@ -45,11 +45,8 @@ def of_plan(id_: str) -> Response:
     return _paper(id_, wanted | {"format": wanted.get("format") or _accepted()})
 
 
-@blueprint.get("/fhir/CarePlan/<fid:id_>")
-def plain(id_: str) -> Response:
-    """A read; the paper where the caller wants a PDF more than a resource."""
-    if not _wants_pdf():
-        return read.read("CarePlan", id_)
+def instead(id_: str) -> Response:
+    """The answer to a read by a caller who wants a PDF more than a resource; called by the read of any type."""
     auditing.begin("print", "R", "CarePlan/$print")
     may("r", "CarePlan")
     spoken = request.accept_languages.best_match(("fi", "sv", "en"))
@@ -97,7 +94,8 @@ def _accepted() -> str:
     return best
 
 
-def _wants_pdf() -> bool:
+def wants_pdf() -> bool:
+    """Whether this request asks for a PDF rather than a resource."""
     asked = request.args.get("_format")
     if asked is not None:
         return asked in ("pdf", PDF)
