@@ -1,0 +1,1 @@
+"""The kinds of receivers, by the name that stands in a receiver's file."""

@@ -1,0 +1,127 @@
+"""One HTTP exchange with a receiver: encrypted or on this machine, no redirects, limited in time and size.
+
+https://hl7.org/fhir/R4/http.html, https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.exceptions import ConnectionError as NoConnection
+from requests.exceptions import RequestException, SSLError, Timeout
+from urllib3.exceptions import HTTPError
+
+from service.deliver.receivers.base import Limits, TransportError
+from service.fhir import json
+from service.issues import issue
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+# The receiver is busy, restarting or limits us; the same request can succeed later.
+_LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
+# We are not let in, or there is nothing at the address: an operator's matter that concerns every row alike.
+_REFUSED = frozenset({401, 403, 404, 405, 407, 410})
+# Two requests met (HAPI answers so when transactions collide), or a condition failed for a moment.
+_MET = frozenset({409, 423, 424})
+_LONGEST_PAUSE = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON; a body that is none is a `TransportError`: the row may or may not have been taken."""
+        try:
+            return json.parse(self.body)
+        except json.JsonError:
+            raise TransportError(
+                issue("deliver.answer", status=self.status), whole=False, status=str(self.status)
+            ) from None
+
+
+def encrypted(url: str) -> bool:
+    """Whether the address may be used: https, or http on this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+
+
+def exchange(
+    session: requests.Session,
+    limits: Limits,
+    method: str,
+    url: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """The answer to one request, whatever its status (see `refusal`); `TransportError` where none came in full."""
+    if not encrypted(url):
+        raise TransportError(issue("deliver.unencrypted", url=shown(url)), permanent=False)
+    deadline = time.monotonic() + limits.total
+    timeout = (limits.connect, min(limits.read, limits.total))
+    try:
+        with session.request(
+            method, url, data=body, headers=dict(headers or {}), timeout=timeout, allow_redirects=False, stream=True
+        ) as response:
+            content = _content(response, limits, deadline)
+            return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, content)
+    except SSLError:
+        raise TransportError(issue("deliver.certificate", url=shown(url))) from None
+    except Timeout:
+        raise TransportError(issue("deliver.timeout", url=shown(url))) from None
+    except (NoConnection, RequestException, HTTPError, OSError) as error:
+        raise TransportError(issue("deliver.connection", url=shown(url), reason=type(error).__name__)) from None
+
+
+def refusal(answer: Answer, now: datetime | None = None) -> TransportError:
+    """What an answer that is no success means; `now` is compared with a Retry-After that is a date."""
+    status = answer.status
+    found = issue("deliver.refused", status=status)
+    after = retry_after(answer.headers.get("retry-after", ""), now or datetime.now(UTC))
+    if status in _LATER or status in _REFUSED or 300 <= status < 400:
+        return TransportError(found, retry_after=after, status=str(status))
+    if status in _MET:
+        return TransportError(found, whole=False, retry_after=after, status=str(status))
+    if 200 <= status < 300:
+        return TransportError(issue("deliver.answer", status=status), whole=False, status=str(status))
+    return TransportError(found, permanent=status < 500, whole=False, retry_after=after, status=str(status))
+
+
+def retry_after(value: str, now: datetime) -> float | None:
+    """Seconds of a Retry-After, which is a number of them or a date; None where it is neither. A day at most."""
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), _LONGEST_PAUSE)
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return min(max((at - now).total_seconds(), 0.0), _LONGEST_PAUSE)
+
+
+def shown(url: str) -> str:
+    """An address without what may be a secret: user, password and query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _content(response: requests.Response, limits: Limits, deadline: float) -> bytes:
+    taken: list[bytes] = []
+    size = 0
+    for piece in response.iter_content(65536):
+        size += len(piece)
+        taken.append(piece)
+        if size > limits.answer:
+            raise TransportError(issue("deliver.answer-long", most=limits.answer), whole=False)
+        if time.monotonic() > deadline:
+            raise TransportError(issue("deliver.timeout", url=shown(response.url)))
+    return b"".join(taken)
