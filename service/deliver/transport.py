@@ -43,9 +43,7 @@ class Answer:
         try:
             return json.parse(self.body)
         except json.JsonError:
-            raise TransportError(
-                issue("deliver.answer", status=self.status), whole=False, status=str(self.status)
-            ) from None
+            raise unconfirmed(self.status) from None
 
 
 def encrypted(url: str) -> bool:
@@ -81,6 +79,11 @@ def exchange(
         raise TransportError(issue("deliver.connection", url=shown(url), reason=type(error).__name__)) from None
 
 
+def unconfirmed(status: int) -> TransportError:
+    """A success that does not say what it should: the row may have been taken or not, so it is sent again."""
+    return TransportError(issue("deliver.answer", status=status), whole=False, status=str(status))
+
+
 def refusal(answer: Answer, now: datetime | None = None) -> TransportError:
     """What an answer that is no success means; `now` is compared with a Retry-After that is a date."""
     status = answer.status
@@ -91,7 +94,7 @@ def refusal(answer: Answer, now: datetime | None = None) -> TransportError:
     if status in _MET:
         return TransportError(found, whole=False, retry_after=after, status=str(status))
     if 200 <= status < 300:
-        return TransportError(issue("deliver.answer", status=status), whole=False, status=str(status))
+        return unconfirmed(status)
     return TransportError(found, permanent=status < 500, whole=False, retry_after=after, status=str(status))
 
 

@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from service.issues import Issue
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 AuthKind = Literal["none", "bearer", "smart", "mtls"]
-EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class Auth:
     """How we show the receiver who we are; `options` are the further keys of the table `[auth]`."""
 
     kind: AuthKind = "none"
-    options: Mapping[str, Any] = EMPTY
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ class ReceiverSettings:
     kind: str
     url: str
     auth: Auth = field(default_factory=Auth)
-    options: Mapping[str, Any] = EMPTY
+    options: Mapping[str, Any] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     retries: Retries = field(default_factory=Retries)
     folder: Path = Path()
