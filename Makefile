@@ -9,7 +9,7 @@ SYNC = UV_PROJECT_ENVIRONMENT=$(CURDIR)/$(VENV) UV_PYTHON=$(CURDIR)/$(BIN)/pytho
 TEST_ARGS ?= -n 2
 SECONDS ?= 60
 
-.PHONY: install demo test interop fuzz lint format docs bench image clean help
+.PHONY: install demo test interop fuzz lint format docs schema bench image clean help
 .DEFAULT_GOAL := install
 
 install: $(VENV)/.installed  ## set everything up in .venv/ (the default)
@@ -41,6 +41,9 @@ format: install  ## rewrite the source in house style
 docs: install  ## regenerate the parts of the documentation that come from code
 	@$(BIN)/cog -r -I docs docs/*.md
 	@$(BIN)/python docs/generated.py
+
+schema: install  ## the tables of a new SQLite file, after a revision was added
+	@$(BIN)/python -m service.store.snapshot
 
 bench: $(VENV)/.bench  ## every benchmark, as tables
 	@$(BIN)/python -m bench

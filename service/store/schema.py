@@ -11,6 +11,10 @@ from service.issues import Issue, issue
 from service.store.engine import Database
 
 _FOLDER = Path(__file__).parent / "migrations"
+# What the revisions make of an empty SQLite file, see snapshot.py.
+SNAPSHOT = _FOLDER / "sqlite.sql"
+# A trigger has semicolons of its own, but no statement has an empty line.
+BETWEEN = "\n\n"
 # Any number does, as long as it is always the same: two upgrades at one time wait for each other.
 _LOCK = 7_305_002_026
 
@@ -32,8 +36,10 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
         before = _revision(connection)
-        if before != head():
-            _upgrade(connection)
+        if before is None and database.is_sqlite and _is_empty(connection):
+            _fill(connection)
+        if _revision(connection) != head():
+            migrate(connection)
         return before
 
     return database.write(work), head()
@@ -44,12 +50,20 @@ def check_schema(database: Database) -> list[Issue]:
     with database.read() as connection:
         have = _revision(connection)
         if have is None:
-            empty = not inspect(connection).get_table_names()
-            return [issue("store.schema-empty" if empty else "store.schema-foreign")]
+            return [issue("store.schema-empty" if _is_empty(connection) else "store.schema-foreign")]
     if have == head():
         return []
     key = "store.schema-old" if have in revisions() else "store.schema-new"
     return [issue(key, have=have, needed=head())]
+
+
+def _fill(connection: Connection) -> None:
+    for statement in SNAPSHOT.read_text("utf-8").split(BETWEEN)[1:]:
+        connection.exec_driver_sql(statement)
+
+
+def _is_empty(connection: Connection) -> bool:
+    return not inspect(connection).get_table_names()
 
 
 def _revision(connection: Connection) -> str | None:
@@ -60,12 +74,13 @@ def _revision(connection: Connection) -> str | None:
     return found
 
 
-def _upgrade(connection: Connection) -> None:
-    # Alembic is loaded only where there is something to do: it is a twentieth of every start.
+def migrate(connection: Connection, to: str = "head") -> None:
+    """Run the revisions that the database lacks, up to `to`."""
+    # Alembic is loaded only where there is something to do: it is a fifth of a start.
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)

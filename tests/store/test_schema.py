@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from service.fhir.definitions import core
-from service.store import StoreError, clients, open_store, schema, tables
+from service.store import StoreError, clients, open_store, schema, snapshot, tables
 from service.store.engine import FILE, Database
 
 
@@ -20,6 +20,20 @@ def test_the_revisions_make_the_tables_that_the_program_has(url: str) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, tables.metadata) == []
     assert schema.upgrade(database) == (schema.head(), schema.head())
+    database.close()
+
+
+def test_the_tables_of_a_new_file_are_those_that_the_revisions_make() -> None:
+    assert schema.SNAPSHOT.read_text("utf-8") == snapshot.made(), "a revision was added: run `make schema`"
+
+
+def test_a_new_file_gets_the_revisions_that_its_tables_lack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    older = tmp_path / "older.sql"
+    older.write_text(snapshot.made(schema.revisions()[0]), "utf-8")
+    monkeypatch.setattr(schema, "SNAPSHOT", older)
+    database = Database(f"sqlite+pysqlite:///{tmp_path / 'new.sqlite'}")
+    assert schema.upgrade(database) == (None, schema.head())
+    assert schema.check_schema(database) == []
     database.close()
 
 
