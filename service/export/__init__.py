@@ -1,0 +1,1 @@
+"""Many at once: bulk export, the batch conversion of a backlog, and the regional archive."""
