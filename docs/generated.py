@@ -11,7 +11,7 @@ import click
 
 from service.api.errors import AREAS, CONTENT, STATUS
 from service.cli import COMMANDS, main
-from service.config import PREFIX, TEST_KEY, Settings
+from service.config import PREFIX, SETTINGS, TEST_KEY
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXTS = ROOT / "service" / "texts"
@@ -24,7 +24,7 @@ def settings() -> str:
     """A table of every setting: variable, flags, default, meaning."""
     flags = _flags()
     rows = ["| variable | flag | default | what it is |", "|---|---|---|---|"]
-    for name, field in Settings.model_fields.items():
+    for name, field in SETTINGS.items():
         shown = ", ".join(f"`{flag}`" for flag in flags.get(name, [])) or "–"
         default = "a public test key" if name == "id_key" else _default(field.default)
         rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {default} | {field.description} |")
@@ -110,7 +110,7 @@ def _flags() -> dict[str, list[str]]:
                 continue
             flag = param.opts[0].removeprefix("--").replace("-", "_")
             name = _NAMES.get(flag, flag)
-            if name in Settings.model_fields:
+            if name in SETTINGS:
                 found.setdefault(name, []).append(f"{path.removeprefix('yhdessa ')} {param.opts[0]}")
     return found
 

@@ -2,13 +2,15 @@
 
 A flag wins over the variable, the variable over the default.
 """
+# ruff: noqa: RUF009 - `setting` is `dataclasses.field` and makes nothing that instances would share.
 
 import ipaddress
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from service.setting import Secret, declared, setting
 
 PREFIX = "YHDESSA_"
 # Everybody can read this key, so ids made with it can be traced back to a HETU by trying. It is for examples only.
@@ -19,72 +21,66 @@ Language = Literal["fi", "sv", "en"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
-class Settings(BaseModel):
-    """Every setting there is; the description of each is its documentation."""
+@dataclass(frozen=True)
+class Settings:
+    """Every setting there is; the description of each is its documentation. Made by `load`, which checks the values."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
-
-    host: str = Field("127.0.0.1", description="Address to listen on. Others than loopback need registered clients.")
-    port: int = Field(8080, ge=0, le=65535, description="TCP port to listen on.")
-    data: Path = Field(Path("var/data"), description="Folder for everything the service keeps on disk.")
-    database: str | None = Field(
+    host: str = setting("127.0.0.1", description="Address to listen on. Others than loopback need registered clients.")
+    port: int = setting(8080, ge=0, le=65535, description="TCP port to listen on.")
+    data: Path = setting(Path("var/data"), description="Folder for everything the service keeps on disk.")
+    database: str | None = setting(
         None, description="URL of the database, for example `postgresql+psycopg://…`. Unset: SQLite in the data folder."
     )
-    workers: int = Field(1, ge=1, le=64, description="Worker processes.")
-    threads: int = Field(8, ge=1, le=256, description="Threads in each worker.")
-    timeout: int = Field(60, ge=1, description="Seconds after which a worker that no longer answers is replaced.")
-    max_body: int = Field(20_000_000, ge=1_000, description="Longest request body, in bytes; a longer one is a 413.")
-    base_url: str | None = Field(
+    workers: int = setting(1, ge=1, le=64, description="Worker processes.")
+    threads: int = setting(8, ge=1, le=256, description="Threads in each worker.")
+    timeout: int = setting(60, ge=1, description="Seconds after which a worker that no longer answers is replaced.")
+    max_body: int = setting(20_000_000, ge=1_000, description="Longest request body, in bytes; a longer one is a 413.")
+    base_url: str | None = setting(
         None,
         pattern=r"^https?://[^/?#\s]+(/[^?#\s]*)?$",
         description="Address at which clients reach the service, for example `https://fhir.example.org`. Links, the"
         " audience of tokens and the token endpoint are made with it. Unset: as the request says (loopback only).",
     )
-    token_key: Path | None = Field(
+    token_key: Path | None = setting(
         None,
         description="File with the private key (PEM, P-384) that signs access tokens, one for all replicas. Unset:"
         " `token-key.pem` in the data folder, made when it is missing.",
     )
-    token_seconds: int = Field(300, ge=10, le=3600, description="Seconds that an access token is good for.")
-    issuers: Path | None = Field(
+    token_seconds: int = setting(300, ge=10, le=3600, description="Seconds that an access token is good for.")
+    issuers: Path | None = setting(
         None,
         description="TOML file with a region's own authorization servers. Unset: `issuers.toml` in the data folder,"
         " where there is one.",
     )
-    fetch_private: bool = Field(
+    fetch_private: bool = setting(
         False, description="Whether keys (JWKS) may be fetched from private and loopback addresses."
     )
-    rate: int = Field(
+    rate: int = setting(
         100,
         ge=0,
         description="Requests a second that one client may make of each worker, ten times as many in a burst; more are"
         " a 429. 0 is no limit. The machine's own callers without a token have none.",
     )
-    id_key: SecretStr = Field(
-        SecretStr(TEST_KEY),
+    id_key: Secret = setting(
+        Secret(TEST_KEY),
         min_length=32,
         description="Secret that makes the stable ids (HMAC-SHA-256), at least 32 characters. Changing it changes every"
         " id. The default is a public test key.",
     )
-    mappings: tuple[Path, ...] = Field(
+    mappings: tuple[Path, ...] = setting(
         (), description="Folders with mapping variants of your own, separated like `PATH`."
     )
-    packages: Path | None = Field(
+    packages: Path | None = setting(
         None, description="Folder with further FHIR packages (`.tgz`). Unset: `packages` in the data folder."
     )
-    activity_style: ActivityStyle = Field(
+    activity_style: ActivityStyle = setting(
         "detail",
         description="How a measure stands in the CarePlan: `detail`, or `reference` to a Task or ServiceRequest.",
     )
-    language: Language = Field(
+    language: Language = setting(
         "en", description="Language of messages where the caller asks for none: `fi`, `sv`, `en`."
     )
-    log_level: LogLevel = Field("info", description="Least severe log line that is written: `debug` to `error`.")
-
-    @field_validator("mappings", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        return tuple(Path(part) for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+    log_level: LogLevel = setting("info", description="Least severe log line that is written: `debug` to `error`.")
 
     @property
     def package_folder(self) -> Path:
@@ -95,14 +91,14 @@ class Settings(BaseModel):
         """The arguments of `pipeline.Converter.load`: key, variants and the folder of packages, if there is one."""
         folder = self.package_folder
         return {
-            "key": self.id_key.get_secret_value().encode(),
+            "key": self.id_key.reveal().encode(),
             "variants": self.mappings,
             "packages": folder if folder.is_dir() else None,
         }
 
     @property
     def uses_test_key(self) -> bool:
-        return self.id_key.get_secret_value() == TEST_KEY
+        return self.id_key.reveal() == TEST_KEY
 
     @property
     def is_loopback(self) -> bool:
@@ -124,14 +120,19 @@ class SettingsError(ValueError):
         self.reason = reason
 
 
+SETTINGS = declared(Settings)
+
+
 def load(**flags: Any) -> Settings:
     """The settings of this process; `flags` that are not None win over the environment. Raises `SettingsError`."""
-    # Reading variables takes these lines; pydantic-settings takes a fifteenth of the start to load.
-    variables = {name: os.environ.get(f"{PREFIX}{name.upper()}") for name in Settings.model_fields}
-    given = {name: value for name, value in variables.items() if value}
-    try:
-        return Settings.model_validate(given | {name: value for name, value in flags.items() if value is not None})
-    except ValidationError as error:
-        # Only the first, and never the value: it may be the secret.
-        first = error.errors(include_input=False, include_url=False)[0]
-        raise SettingsError(f"{PREFIX}{str(first['loc'][0]).upper()}", first["msg"]) from None
+    given: dict[str, Any] = {}
+    for name, one in SETTINGS.items():
+        # A variable that is set to nothing is not set.
+        value = flags.get(name)
+        value = os.environ.get(f"{PREFIX}{name.upper()}") or None if value is None else value
+        if value is not None:
+            try:
+                given[name] = one.read(value)
+            except ValueError as error:
+                raise SettingsError(f"{PREFIX}{name.upper()}", str(error)) from None
+    return Settings(**given)

@@ -56,6 +56,6 @@ def unseal(text: str, what: str) -> Page:
 def _key() -> "OctKey":
     from joserfc.jwk import OctKey
 
-    secret = engine().settings.id_key.get_secret_value().encode()
+    secret = engine().settings.id_key.reveal().encode()
     # Sixteen bytes that only this use has.
     return OctKey.import_key(hmac.new(secret, b"yhdessa pages", hashlib.sha256).digest()[:16])

@@ -6,7 +6,7 @@ import click
 
 from service.cli.engine import settings
 from service.cli.output import JSON
-from service.config import PREFIX, Settings
+from service.config import PREFIX, SETTINGS, Settings
 from service.fhir.json import pretty
 
 
@@ -30,9 +30,15 @@ def show(as_json: bool) -> None:
 
 def shown(chosen: Settings) -> dict[str, Any]:
     """The settings by the names of their variables."""
-    rows = chosen.model_dump(mode="json")
+    rows = {name: _plain(getattr(chosen, name)) for name in SETTINGS}
     rows["id_key"] = "test key (public)" if chosen.uses_test_key else "********"
     if rows["database"] and "@" in rows["database"]:
         scheme, _, rest = rows["database"].partition("://")
         rows["database"] = f"{scheme}://********@{rest.rpartition('@')[2]}"
     return {f"{PREFIX}{name.upper()}": value for name, value in rows.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(value)

@@ -47,7 +47,7 @@ def record(engine: Engine, tmp_path: Path, url: str) -> Iterator[FlaskClient]:
 
 def application(engine: Engine, data: Path, clock: Clock = lambda: NOON, **changed: Any) -> Flask:
     """An application with its data in the folder `data` and these settings."""
-    chosen = engine.settings.model_copy(update={"data": data, **changed})
+    chosen = replace(engine.settings, data=data, **changed)
     return create_app(engine=replace(engine, settings=chosen), clock=clock)
 
 

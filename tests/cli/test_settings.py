@@ -55,7 +55,7 @@ def test_config_show_masks_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
         assert KEY not in done.output
         assert "hunter2" not in done.output
         assert "db.example" in done.output
-    assert set(parse(done.stdout)) == {f"YHDESSA_{name.upper()}" for name in config.Settings.model_fields}
+    assert set(parse(done.stdout)) == {f"YHDESSA_{name.upper()}" for name in config.SETTINGS}
 
 
 def test_the_data_folder_holds_the_packages(tmp_path: Path) -> None:
