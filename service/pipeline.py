@@ -227,6 +227,19 @@ class Converter:
         except Unresolved as error:
             return Restored(None, [*result.issues, issue("mapping.unresolved", reference=error.reference)])
 
+    def message(self, answer: Mapping[str, Any], *, model: str | None = None) -> dict[str, Any]:
+        """What an answer (a FHIR resource) says in words, in the source document's terms; empty where it says nothing.
+
+        `model` chooses the variant, as in a document.
+        """
+        chosen = self.catalogue.choose({"kind": "shared-plan", "model": model}, None)
+        if isinstance(chosen, Issue) or "answer" not in chosen.inbound:
+            return {}
+        alone = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": answer}]}
+        result = chosen.compiled.run(alone, group=chosen.inbound["answer"])
+        found = result.target.get("message", {}) if isinstance(result.target, dict) else {}
+        return dict(found)
+
 
 @functools.cache
 def default(key: bytes) -> Converter:

@@ -32,7 +32,23 @@ _HELPERS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
         {"id": "string", "kind": "code", "reference": "string", "practitioner": "string"},
     ),
     "YhdessaProcessing": ("Käsittely", "Behandling", dict.fromkeys(PROCESSING, "string")),
+    "YhdessaReturned": ("Mitä palasi", "Vad som kom tillbaka", {"message": f"{CANONICAL}YhdessaMessage"}),
+    "YhdessaMessage": (
+        "Viesti",
+        "Meddelande",
+        {
+            "kind": "code",
+            "subject": "string",
+            "texts": "string*",
+            "response": "code",
+            "sent": "dateTime",
+            "received": "dateTime",
+            "proposedStart": "dateTime",
+            "proposedEnd": "dateTime",
+        },
+    ),
 }
+"""What has no JSON Schema of its own: by name its titles and fields; `*` after a type: any number."""
 
 
 def models(schema: Schema) -> dict[str, dict[str, Any]]:
@@ -44,7 +60,10 @@ def models(schema: Schema) -> dict[str, dict[str, Any]]:
             name = DOCUMENTS[kind] if shape is root else model_name(shape)
             found.setdefault(name, _model(name, shape, shape is root))
     for name, (fi, sv, fields) in _HELPERS.items():
-        rows = [_element(f"{name}.{field}", field, {}, "", 0, "1", code) for field, code in fields.items()]
+        rows = [
+            _element(f"{name}.{field}", field, {}, "", 0, "*" if code.endswith("*") else "1", code.rstrip("*"))
+            for field, code in fields.items()
+        ]
         found[name] = _definition(name, {"fi": fi, "sv": sv}, "", rows)
     return dict(sorted(found.items()))
 

@@ -168,6 +168,7 @@ document = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("updated", BigInteger, nullable=False),
     UniqueConstraint("organisation", "system", "id"),
+    Index(None, "updated", "did"),
 )
 
 document_version = Table(
@@ -241,4 +242,101 @@ audit_head = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("seq", BigInteger, nullable=False),
     Column("hash", LargeBinary, nullable=False),
+)
+
+# What record systems send back: `resource` is what it is kept as, `about` the resource that it speaks of.
+answer = Table(
+    "answer",
+    metadata,
+    Column("aid", NUMBER, primary_key=True, autoincrement=True),
+    Column("id", TEXT, nullable=False, unique=True),
+    Column("sender", TEXT, nullable=False),
+    Column("client", TEXT, nullable=False),
+    Column("type", TEXT, nullable=False),
+    Column("about", TEXT, nullable=False),
+    Column("resource", TEXT, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("message", LargeBinary, nullable=False),
+    Index(None, "resource"),
+)
+
+answer_document = Table(
+    "answer_document",
+    metadata,
+    Column("did", BigInteger, ForeignKey("document.did"), primary_key=True, autoincrement=False),
+    Column("aid", BigInteger, ForeignKey("answer.aid"), primary_key=True, autoincrement=False),
+    # The document's version when the answer came; `changes` are against that one.
+    Column("version", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("changes", LargeBinary, nullable=False),
+    Index(None, "received", "did"),
+    sqlite_with_rowid=False,
+)
+
+# One row: the moment of the last cut, see cuts.py.
+snapshot_mark = Table(
+    "snapshot_mark",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+export_job = Table(
+    "export_job",
+    metadata,
+    Column("id", TEXT, primary_key=True),
+    Column("client", TEXT, nullable=False),
+    Column("organisation", TEXT, nullable=False),
+    Column("state", TEXT, nullable=False),
+    # What is wanted, as JSON, see export/wanted.py.
+    Column("wanted", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("polled", BigInteger, nullable=False),
+    Column("done", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("lease_until", BigInteger, nullable=True),
+    Column("lease_owner", TEXT, nullable=True),
+    Column("expires", BigInteger, nullable=True),
+    Column("reason", TEXT, nullable=True),
+    Index(None, "state", "created"),
+    sqlite_with_rowid=False,
+)
+
+export_part = Table(
+    "export_part",
+    metadata,
+    Column("job", TEXT, ForeignKey("export_job.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("kind", TEXT, nullable=False),
+    Column("type", TEXT, nullable=False),
+    # Everything up to this resource stands in files that are finished.
+    Column("upto", BigInteger, nullable=False),
+    Column("finished", SmallInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+export_file = Table(
+    "export_file",
+    metadata,
+    Column("job", TEXT, ForeignKey("export_job.id"), primary_key=True),
+    Column("name", TEXT, primary_key=True),
+    Column("part", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("continues", TEXT, nullable=True),
+    sqlite_with_rowid=False,
+)
+
+# The patients that an export is limited to, as relative references.
+export_member = Table(
+    "export_member",
+    metadata,
+    Column("job", TEXT, ForeignKey("export_job.id"), primary_key=True),
+    Column("target", TEXT, primary_key=True),
+    sqlite_with_rowid=False,
 )

@@ -5,7 +5,35 @@ CREATE TABLE alembic_version (
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO "alembic_version" VALUES('0002');
+INSERT INTO "alembic_version" VALUES('0004');
+
+CREATE TABLE answer (
+	aid INTEGER NOT NULL,
+	id TEXT NOT NULL,
+	sender TEXT NOT NULL,
+	client TEXT NOT NULL,
+	type TEXT NOT NULL,
+	about TEXT NOT NULL,
+	resource TEXT NOT NULL,
+	received BIGINT NOT NULL,
+	body BLOB NOT NULL,
+	message BLOB NOT NULL,
+	CONSTRAINT pk_answer PRIMARY KEY (aid),
+	CONSTRAINT uq_answer_id UNIQUE (id)
+);
+
+CREATE TABLE answer_document (
+	did BIGINT NOT NULL,
+	aid BIGINT NOT NULL,
+	version BIGINT NOT NULL,
+	received BIGINT NOT NULL,
+	changes BLOB NOT NULL,
+	CONSTRAINT pk_answer_document PRIMARY KEY (did, aid),
+	CONSTRAINT fk_answer_document_did FOREIGN KEY(did) REFERENCES document (did),
+	CONSTRAINT fk_answer_document_aid FOREIGN KEY(aid) REFERENCES answer (aid)
+)
+ WITHOUT ROWID
+;
 
 CREATE TABLE assertion (
 	"key" BLOB NOT NULL,
@@ -107,6 +135,64 @@ CREATE TABLE document_version (
 	CONSTRAINT fk_document_version_did FOREIGN KEY(did) REFERENCES document (did)
 );
 
+CREATE TABLE export_file (
+	job TEXT NOT NULL,
+	name TEXT NOT NULL,
+	part INTEGER NOT NULL,
+	number INTEGER NOT NULL,
+	count BIGINT NOT NULL,
+	size BIGINT NOT NULL,
+	digest BLOB NOT NULL,
+	continues TEXT,
+	CONSTRAINT pk_export_file PRIMARY KEY (job, name),
+	CONSTRAINT fk_export_file_job FOREIGN KEY(job) REFERENCES export_job (id)
+)
+ WITHOUT ROWID
+;
+
+CREATE TABLE export_job (
+	id TEXT NOT NULL,
+	client TEXT NOT NULL,
+	organisation TEXT NOT NULL,
+	state TEXT NOT NULL,
+	wanted BLOB NOT NULL,
+	at BIGINT NOT NULL,
+	created BIGINT NOT NULL,
+	polled BIGINT NOT NULL,
+	done BIGINT NOT NULL,
+	total BIGINT NOT NULL,
+	attempts INTEGER NOT NULL,
+	lease_until BIGINT,
+	lease_owner TEXT,
+	expires BIGINT,
+	reason TEXT,
+	CONSTRAINT pk_export_job PRIMARY KEY (id)
+)
+ WITHOUT ROWID
+;
+
+CREATE TABLE export_member (
+	job TEXT NOT NULL,
+	target TEXT NOT NULL,
+	CONSTRAINT pk_export_member PRIMARY KEY (job, target),
+	CONSTRAINT fk_export_member_job FOREIGN KEY(job) REFERENCES export_job (id)
+)
+ WITHOUT ROWID
+;
+
+CREATE TABLE export_part (
+	job TEXT NOT NULL,
+	number INTEGER NOT NULL,
+	kind TEXT NOT NULL,
+	type TEXT NOT NULL,
+	upto BIGINT NOT NULL,
+	finished SMALLINT NOT NULL,
+	CONSTRAINT pk_export_part PRIMARY KEY (job, number),
+	CONSTRAINT fk_export_part_job FOREIGN KEY(job) REFERENCES export_job (id)
+)
+ WITHOUT ROWID
+;
+
 CREATE TABLE guard (
 	"key" BLOB NOT NULL,
 	CONSTRAINT pk_guard PRIMARY KEY ("key")
@@ -199,6 +285,14 @@ CREATE TABLE resource (
 	CONSTRAINT uq_resource_id_type UNIQUE (id, type)
 );
 
+CREATE TABLE snapshot_mark (
+	id INTEGER NOT NULL,
+	at BIGINT NOT NULL,
+	CONSTRAINT pk_snapshot_mark PRIMARY KEY (id)
+);
+
+INSERT INTO "snapshot_mark" VALUES(1,0);
+
 CREATE TABLE version (
 	seq INTEGER NOT NULL,
 	rid BIGINT NOT NULL,
@@ -260,3 +354,11 @@ CREATE TRIGGER audit_entity_no_update BEFORE UPDATE ON audit_entity BEGIN SELECT
 CREATE TRIGGER audit_entity_no_delete BEFORE DELETE ON audit_entity BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
 
 CREATE INDEX ix_assertion_expires ON assertion (expires);
+
+CREATE INDEX ix_answer_resource ON answer (resource);
+
+CREATE INDEX ix_answer_document_received_did ON answer_document (received, did);
+
+CREATE INDEX ix_document_updated_did ON document (updated, did);
+
+CREATE INDEX ix_export_job_state_created ON export_job (state, created);
