@@ -1,0 +1,25 @@
+"""Who may get what: permissions, minimisation, non-disclosure. Pure: documents in, a smaller document or a reason out.
+
+case + permissions ─▶ bases (who permits which parts of whom) ─▶ minimised ─▶ masked ─▶ narrated ─▶ guarded ─▶ Permitted
+"""
+
+from service.policy.decide import may
+from service.policy.guard import Guard, protects
+from service.policy.model import KINDS, SECTORS, Basis, Permitted, Recipient, Refused, Step
+from service.policy.rules import Policy
+from service.policy.withdrawal import withdrawal
+
+__all__ = [
+    "KINDS",
+    "SECTORS",
+    "Basis",
+    "Guard",
+    "Permitted",
+    "Policy",
+    "Recipient",
+    "Refused",
+    "Step",
+    "may",
+    "protects",
+    "withdrawal",
+]
