@@ -33,13 +33,18 @@ def read(id_: str) -> Response:
     auditing.begin("read", "R", TYPE)
     may("r", TYPE)
     mimetype = fhir_wanted()
+    response = fhir(one(id_), mimetype=mimetype)
+    response.headers["ETag"] = 'W/"1"'
+    return response
+
+
+def one(id_: str) -> dict[str, Any]:
+    """The entry as a resource; ends the request where the caller can know of none."""
     rows = _find({"id_": id_, "count": 1})
     if not rows:
         raise refused("store.not-found", type=TYPE)
     auditing.use().mention(f"{TYPE}/{id_}", None)
-    response = fhir(audit_event(rows[0]), mimetype=mimetype)
-    response.headers["ETag"] = 'W/"1"'
-    return response
+    return audit_event(rows[0])
 
 
 def search(given: list[Pair]) -> Response:

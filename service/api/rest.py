@@ -5,11 +5,12 @@ https://hl7.org/fhir/R4/http.html
 
 import re
 from collections.abc import Sequence
+from datetime import date, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from flask import Response, request
+from flask import Response, current_app, request
 
 from service.api.answers import FHIR, fhir, fhir_wanted, language
 from service.api.context import base
@@ -24,8 +25,6 @@ from service.store import Stored, StoreError, Written
 from service.store.query import Pair
 from service.validation.run import Options
 
-# What is kept must be checkable: a profile that nobody knows here cannot be honoured.
-KEPT = Options(unknown_profiles="error")
 _PREFER = re.compile(r"(return|handling)\s*=\s*\"?([A-Za-z-]+)\"?")
 Json = dict[str, Any]
 
@@ -37,6 +36,17 @@ def known(type_name: str, *, writes: bool = False) -> str:
     if writes and type_name in READ_ONLY:
         raise refused("http.read-only", type=type_name).with_headers({"Allow": "GET, HEAD"})
     return type_name
+
+
+def today() -> date:
+    """The day of this request, by which limits relative to the clock go."""
+    moment: datetime = current_app.extensions["yhdessa-clock"]()
+    return moment.date()
+
+
+def kept() -> Options:
+    """How what is to be kept is judged: a profile that nobody knows here cannot be honoured."""
+    return Options(unknown_profiles="error", today=today())
 
 
 def prefer(name: str) -> str:
@@ -84,7 +94,7 @@ def check(resource: Json, text: bytes | None = None) -> None:
 
 def problems(resource: Json, text: bytes | None = None) -> list[Issue]:
     """What is wrong with a resource that is to be kept; nothing where it has no error."""
-    found = engine().converter.validator.validate(resource, text=text, options=KEPT)
+    found = engine().converter.validator.validate(resource, text=text, options=kept())
     return found if has_errors(found) else []
 
 

@@ -19,7 +19,7 @@ from service.api.errors import Refused, refused, status_of
 from service.api.interactions import Interaction
 from service.api.parameters import read_body
 from service.api.patch import in_bundle
-from service.api.rest import KEPT, known, location, pairs_of, prefer, problems
+from service.api.rest import kept, known, location, pairs_of, prefer, problems
 from service.api.search import permitted
 from service.issues import Issue, has_errors, outcome
 from service.store import Stored, StoreError
@@ -62,7 +62,7 @@ def _transaction(bundle: Json) -> list[Result]:
     base_urls = store().parameters.base_urls
     for entry in read_entries(bundle, base_urls):
         _permitted(entry)
-    found = engine().converter.validator.validate(bundle, text=body(), options=KEPT)
+    found = engine().converter.validator.validate(bundle, text=body(), options=kept())
     if has_errors(found):
         raise Refused(found, 422)
     return auditing.write(lambda tx: transactions.run(tx, bundle, in_bundle), lambda done: _touched(done))
