@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from service.fhir.json import encode
+from service.store import cuts
 from service.store.bulk import insert_rows
 from service.store.engine import Again
 from service.store.parameters import Parameters
@@ -130,9 +131,10 @@ def apply(
     """Write `changes`, at most one for each resource, over what `current` gave for their keys.
 
     A change with the content that is there already is `unchanged` and makes no version. The numbers of what is new are
-    put into `fresh_rids`. Raises `Again` where another
-    transaction has created one of them meanwhile.
+    put into `fresh_rids`. Their time is `now`, or just after the last cut where that is later. Raises `Again` where
+    another transaction has created one of them meanwhile.
     """
+    now = cuts.after(connection, now)
     results: dict[Key, Written] = {}
     fresh: list[Prepared] = []
     moved: list[tuple[Prepared, Current]] = []
