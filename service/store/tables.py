@@ -207,9 +207,62 @@ outbox = Table(
     Column("lease_until", BigInteger, nullable=True),
     Column("lease_owner", TEXT, nullable=True),
     Column("reason", TEXT, nullable=True),
-    UniqueConstraint("receiver", "reference", "version", "payload"),
-    Index(None, "state", "not_before", "id"),
+    # Which round it is: a plan can be given, withdrawn and given again in one version.
+    Column("turn", Integer, nullable=False),
+    # What was permitted when the row was written, as a hash.
+    Column("terms", LargeBinary, nullable=True),
+    # Whether the receiver may have it without our knowing: it was sent and no answer is known.
+    Column("doubt", SmallInteger, nullable=False),
+    # The moment of the record that a row in doubt was made from, and is made from again.
+    Column("as_of", BigInteger, nullable=True),
+    Column("status", TEXT, nullable=True),
+    Column("delivered", BigInteger, nullable=True),
+    Column("confirmed", TEXT, nullable=True),
+    Column("digest", LargeBinary, nullable=True),
+    # What the receiver was given, as JSON: pairs of a reference and its version.
+    Column("contents", LargeBinary, nullable=True),
+    UniqueConstraint("receiver", "reference", "version", "payload", "turn"),
     Index(None, "reference"),
+    Index(None, "family"),
+)
+# Only rows that are open stand in these, so they stay small however much has been delivered.
+Index(
+    "ix_outbox_ready",
+    outbox.c.receiver,
+    outbox.c.not_before,
+    outbox.c.id,
+    sqlite_where=outbox.c.state == "waiting",
+    postgresql_where=outbox.c.state == "waiting",
+)
+Index(
+    "ix_outbox_order",
+    outbox.c.receiver,
+    outbox.c.family,
+    outbox.c.id,
+    sqlite_where=outbox.c.state == "waiting",
+    postgresql_where=outbox.c.state == "waiting",
+)
+Index(
+    "ix_outbox_parked",
+    outbox.c.receiver,
+    outbox.c.id,
+    sqlite_where=outbox.c.state == "parked",
+    postgresql_where=outbox.c.state == "parked",
+)
+
+# How each receiver does: an open circuit keeps everybody from trying it before `open_until`.
+circuit = Table(
+    "circuit",
+    metadata,
+    Column("receiver", TEXT, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("openings", Integer, nullable=False),
+    Column("open_until", BigInteger, nullable=True),
+    Column("status", TEXT, nullable=True),
+    Column("failed", BigInteger, nullable=True),
+    Column("succeeded", BigInteger, nullable=True),
+    Column("delivered", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 audit = Table(

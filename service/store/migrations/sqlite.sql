@@ -5,7 +5,7 @@ CREATE TABLE alembic_version (
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO "alembic_version" VALUES('0004');
+INSERT INTO "alembic_version" VALUES('0005');
 
 CREATE TABLE answer (
 	aid INTEGER NOT NULL,
@@ -74,6 +74,20 @@ CREATE TABLE audit_head (
 );
 
 INSERT INTO "audit_head" VALUES(1,0,X'');
+
+CREATE TABLE circuit (
+	receiver TEXT NOT NULL,
+	failures INTEGER NOT NULL,
+	openings INTEGER NOT NULL,
+	open_until BIGINT,
+	status TEXT,
+	failed BIGINT,
+	succeeded BIGINT,
+	delivered BIGINT NOT NULL,
+	CONSTRAINT pk_circuit PRIMARY KEY (receiver)
+)
+ WITHOUT ROWID
+;
 
 CREATE TABLE client (
 	id TEXT NOT NULL,
@@ -254,7 +268,7 @@ CREATE TABLE ix_token (
  WITHOUT ROWID
 ;
 
-CREATE TABLE outbox (
+CREATE TABLE "outbox" (
 	id INTEGER NOT NULL,
 	receiver TEXT NOT NULL,
 	family TEXT NOT NULL,
@@ -268,8 +282,17 @@ CREATE TABLE outbox (
 	lease_until BIGINT,
 	lease_owner TEXT,
 	reason TEXT,
+	turn INTEGER DEFAULT '0' NOT NULL,
+	terms BLOB,
+	doubt SMALLINT DEFAULT '0' NOT NULL,
+	as_of BIGINT,
+	status TEXT,
+	delivered BIGINT,
+	confirmed TEXT,
+	digest BLOB,
+	contents BLOB,
 	CONSTRAINT pk_outbox PRIMARY KEY (id),
-	CONSTRAINT uq_outbox_receiver_reference_version_payload UNIQUE (receiver, reference, version, payload)
+	CONSTRAINT uq_outbox_receiver_reference_version_payload_turn UNIQUE (receiver, reference, version, payload, turn)
 );
 
 CREATE TABLE resource (
@@ -337,10 +360,6 @@ CREATE INDEX ix_ix_quantity_param_high_rid ON ix_quantity (param, high, rid);
 
 CREATE INDEX ix_ix_quantity_param_low_rid ON ix_quantity (param, low, rid);
 
-CREATE INDEX ix_outbox_reference ON outbox (reference);
-
-CREATE INDEX ix_outbox_state_not_before_id ON outbox (state, not_before, id);
-
 CREATE INDEX ix_audit_organisation_seq ON audit (organisation, seq);
 
 CREATE INDEX ix_audit_recorded_seq ON audit (recorded, seq);
@@ -362,3 +381,13 @@ CREATE INDEX ix_answer_document_received_did ON answer_document (received, did);
 CREATE INDEX ix_document_updated_did ON document (updated, did);
 
 CREATE INDEX ix_export_job_state_created ON export_job (state, created);
+
+CREATE INDEX ix_outbox_reference ON outbox (reference);
+
+CREATE INDEX ix_outbox_family ON outbox (family);
+
+CREATE INDEX ix_outbox_ready ON outbox (receiver, not_before, id) WHERE state = 'waiting';
+
+CREATE INDEX ix_outbox_order ON outbox (receiver, family, id) WHERE state = 'waiting';
+
+CREATE INDEX ix_outbox_parked ON outbox (receiver, id) WHERE state = 'parked';
