@@ -227,6 +227,10 @@ class _UnknownHost(Exception):
     """The server shows a host key that is not the known one."""
 
 
+class _NoKey(ValueError):
+    """The file with our key cannot be used."""
+
+
 def _connect(login: Login, url: str) -> Any:
     client = paramiko.SSHClient()
     try:
@@ -238,8 +242,7 @@ def _connect(login: Login, url: str) -> Any:
             login.port,
             login.user,
             password=login.password,
-            key_filename=login.key_file,
-            passphrase=login.passphrase,
+            pkey=None if login.key_file is None else _key(login.key_file, login.passphrase),
             allow_agent=False,
             look_for_keys=False,
             timeout=login.timeout,
@@ -250,10 +253,10 @@ def _connect(login: Login, url: str) -> Any:
     except (_UnknownHost, paramiko.BadHostKeyException):
         client.close()
         raise DropError(issue("drops.host-key", host=login.host, url=url), permanent=False) from None
-    except (paramiko.AuthenticationException, paramiko.PasswordRequiredException):
+    except paramiko.AuthenticationException:
         client.close()
         raise DropError(issue("drops.login", user=login.user, url=url), permanent=False) from None
-    except (FileNotFoundError, ValueError, paramiko.UnknownKeyType) as error:
+    except (_NoKey, paramiko.hostkeys.InvalidHostKey, FileNotFoundError) as error:
         client.close()
         raise DropError(issue("drops.key-file", url=url, reason=_reason(error)), permanent=False) from None
     except BaseException:
@@ -262,13 +265,25 @@ def _connect(login: Login, url: str) -> Any:
     return client
 
 
+def _key(file: str, passphrase: str | None) -> Any:
+    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
+        try:
+            return kind.from_private_key_file(file, passphrase)
+        except paramiko.PasswordRequiredException:
+            raise _NoKey("the key needs its passphrase") from None
+        except (paramiko.SSHException, ValueError):
+            continue
+    raise _NoKey("it holds no private key that we know, or the passphrase is another")
+
+
 def _hidden(name: str) -> bool:
     return any(step.startswith(".") for step in name.split("/"))
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, _NoKey):
+        return str(error)
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return {"EOFError": "the connection was closed", "TimeoutError": "no answer in time"}.get(
-        type(error).__name__, type(error).__name__
-    )
+    known = {"EOFError": "the connection was closed", "TimeoutError": "no answer in time"}
+    return known.get(type(error).__name__, type(error).__name__)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from service.drops import Drop, open_drop
 from tests.drops.sftp_server import SftpDouble, sftp_server
@@ -30,8 +31,6 @@ def s3_endpoint() -> Iterator[str]:
 @pytest.fixture
 def s3(s3_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, dict[str, Any]]]:
     """A new bucket's address, and the options that open it."""
-    import s3fs
-
     monkeypatch.setenv("TEST_S3_ID", "synthetic")
     monkeypatch.setenv("TEST_S3_SECRET", "synthetic-secret")
     options = {
@@ -41,14 +40,7 @@ def s3(s3_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         "secret_env": "TEST_S3_SECRET",
     }
     bucket = f"bucket-{abs(hash(tmp_path)):x}"
-    maker = s3fs.S3FileSystem(
-        key="synthetic",
-        secret="synthetic-secret",
-        endpoint_url=s3_endpoint,
-        client_kwargs={"region_name": "us-east-1"},
-        skip_instance_cache=True,
-    )
-    maker.mkdir(bucket)
+    requests.put(f"{s3_endpoint}/{bucket}", timeout=30).raise_for_status()
     yield f"s3://{bucket}/in", options
 
 

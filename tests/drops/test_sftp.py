@@ -67,7 +67,7 @@ def test_a_key_with_a_passphrase(sftp: SftpDouble, tmp_path: Path) -> None:
         assert drop.put("a", b"a").written
     with pytest.raises(DropError) as refused:
         _drop(sftp, options).put("b", b"b")
-    assert refused.value.issue.key == "drops.login"
+    assert refused.value.issue.key == "drops.key-file"
 
 
 @pytest.mark.parametrize("content", [None, "no key at all"])
