@@ -12,7 +12,7 @@ from typing import Any
 
 from service.fhir.json import escape
 from service.fhir.path import Model
-from service.issues import Issue, issue, kinds
+from service.issues import Issue, issue, kind_of
 
 Json = dict[str, Any]
 At = tuple[Any, Any] | None
@@ -76,7 +76,7 @@ class Run:
     def add(
         self, key: str, at: At, *, severity: str | None = None, constraint: str | None = None, **params: Any
     ) -> None:
-        level = severity or kinds()[key].severity
+        level = severity or kind_of(key).severity
         is_error = level in ("error", "fatal")
         # Counted apart, so that no number of warnings can hide an error.
         self.counts[is_error] += 1
