@@ -1,0 +1,99 @@
+"""Reading FHIR JSON that may come from anywhere: what is not of the expected shape counts as not there.
+
+https://hl7.org/fhir/R4/extensibility.html
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_OURS = "/StructureDefinition/"
+
+
+def objects(holder: Any, name: str) -> list[dict[str, Any]]:
+    """The objects in the list `name`; what is no list of objects counts as nothing."""
+    found = holder.get(name) if isinstance(holder, dict) else None
+    if not found or not isinstance(found, list):
+        return []
+    return [one for one in found if isinstance(one, dict)]
+
+
+def part(holder: Any, name: str) -> dict[str, Any]:
+    """The object `name`; what is no object counts as an empty one."""
+    found = holder.get(name) if isinstance(holder, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def string(holder: Any, name: str) -> str:
+    """The text `name`, stripped; empty where there is none."""
+    found = holder.get(name) if isinstance(holder, dict) else None
+    return found.strip() if isinstance(found, str) else ""
+
+
+def strings(holder: Any, name: str) -> list[str]:
+    """The texts in the list `name`."""
+    found = holder.get(name) if isinstance(holder, dict) else None
+    return [text for one in found if isinstance(one, str) and (text := one.strip())] if isinstance(found, list) else []
+
+
+def extensions(holder: Any, name: str) -> list[dict[str, Any]]:
+    """Our extensions `name`, whatever canonical root an installation has put in place of ours."""
+    every = objects(holder, "extension")
+    if not every:
+        return []
+    ending = _OURS + name
+    return [one for one in every if isinstance(url := one.get("url"), str) and url.endswith(ending)]
+
+
+def values(holder: Any, name: str) -> list[Any]:
+    """The values of our extensions `name`."""
+    if not isinstance(holder, dict) or "extension" not in holder:
+        return []
+    return [value for one in extensions(holder, name) if (value := value_of(one)) is not None]
+
+
+def text_of(holder: Any, name: str) -> str:
+    """The first textual value of our extension `name`."""
+    return next((one.strip() for one in values(holder, name) if isinstance(one, str)), "")
+
+
+def coding_of(holder: Any, name: str) -> dict[str, Any] | None:
+    """The first Coding in our extension `name`."""
+    return next((one for one in values(holder, name) if isinstance(one, dict)), None)
+
+
+def parts(extension: Any) -> dict[str, list[Any]]:
+    """The values of a complex extension by the names of its parts."""
+    found: dict[str, list[Any]] = {}
+    for one in objects(extension, "extension"):
+        if (value := value_of(one)) is not None:
+            found.setdefault(string(one, "url"), []).append(value)
+    return found
+
+
+def first_text(found: Mapping[str, list[Any]], name: str) -> str:
+    """The first textual value among the parts of a complex extension."""
+    return next((one.strip() for one in found.get(name, ()) if isinstance(one, str)), "")
+
+
+def value_of(extension: Mapping[str, Any]) -> Any:
+    """The `value[x]` of an extension; None where it has none."""
+    for name, value in extension.items():
+        if name.startswith("value"):
+            return value
+    return None
+
+
+def concept_text(concept: Any) -> str:
+    """What a CodeableConcept says: its text, or the display (or code) of its first coding."""
+    said = string(concept, "text")
+    if said:
+        return said
+    coded = objects(concept, "coding")
+    return next((shown for one in coded if (shown := string(one, "display") or string(one, "code"))), "")
+
+
+def coding_in(concepts: Iterable[Any], system: str) -> dict[str, Any] | None:
+    """The first coding of our code system `system` (the end of its URL) in these CodeableConcepts."""
+    ending = "/CodeSystem/" + system
+    every = (coding for concept in concepts for coding in objects(concept, "coding"))
+    return next((one for one in every if string(one, "system").endswith(ending)), None)
