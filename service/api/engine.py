@@ -1,13 +1,11 @@
 """What every request needs, loaded once: the converter and what hangs on it."""
 
 import gc
-import threading
 from dataclasses import dataclass
 from typing import Any, cast
 
 from flask import current_app
 
-from service import assets
 from service.config import Settings
 from service.pipeline import Converter
 
@@ -30,19 +28,6 @@ def load(settings: Settings) -> Engine:
     finally:
         gc.freeze()
         gc.enable()
-
-
-def warm(found: Engine) -> None:
-    """Converts the examples of cases beside what else goes on.
-
-    Maps, rules and words are made when a document first needs them, which the first client need not wait for.
-    """
-
-    def run() -> None:
-        for file in sorted((assets.schemas() / "source" / "examples").glob("*-case-*.json")):
-            found.converter.convert_text(file.read_bytes())
-
-    threading.Thread(target=run, name="warm", daemon=True).start()
 
 
 def _narrative(care_plan: dict[str, Any], resources: Any) -> dict[str, str]:

@@ -14,9 +14,10 @@ from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from service.api.app import HEADERS, create_app
-from service.api.engine import load, warm
+from service.api.engine import load
 from service.api.errors import torn
 from service.api.logs import configure
+from service.api.warming import OneByOne
 from service.config import Settings
 from service.issues import issue, outcome
 
@@ -55,6 +56,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     def __init__(self, settings: Settings, app: Flask) -> None:
         self._settings = settings
         self._app = app
+        self._door = OneByOne(app)
         super().__init__()
 
     def load_config(self) -> None:
@@ -70,14 +72,14 @@ class Server(BaseApplication):  # type: ignore[misc]
             "pre_fork": lambda _server, _worker: let_go(self._app),
             "keepalive": 15,
             "control_socket_disable": True,
-            "post_worker_init": lambda _worker: warm(self._app.extensions["yhdessa"]),
+            "post_worker_init": lambda _worker: self._door.warm(self._app.extensions["yhdessa"].converter),
             "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
         }
         for name, value in chosen.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Flask:
-        return self._app
+    def load(self) -> OneByOne:
+        return self._door
 
 
 def let_go(app: Flask) -> None:
