@@ -18,6 +18,7 @@ from service.pipeline import Converted
 from service.store import Author, Store, documents
 from service.store.audit import Detail, Event, record
 from service.store.documents import Identity
+from service.store.families import hidden
 from service.store.keeping import Accepted, Document, Undone, keep, unchanged, without
 from service.store.records import Change
 from service.store.resources import Prepared, prepare
@@ -94,11 +95,9 @@ def _document(value: Any, text: bytes) -> Document | None:
     if not all(isinstance(one, str) for one in parts) or type(version) is not int or not isinstance(family, dict):
         return None
     organisation, system, id_, kind = map(str, parts)
-    # Only to tell families apart; what the source system calls them can be a surname.
-    named = "\n".join((organisation, system, str(family.get("id"))))
-    hidden = hashlib.sha256(named.encode()).hexdigest()[:32]
+    about = hidden(organisation, system, str(family.get("id")))
     digest = hashlib.sha256(json.canonical(value)).digest()
-    return Document(Identity(organisation, system, id_), kind, version, hidden, digest, value, text)
+    return Document(Identity(organisation, system, id_), kind, version, about, digest, value, text)
 
 
 def _known(store: Store, text: bytes) -> Accepted | None:

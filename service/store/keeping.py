@@ -12,14 +12,13 @@ from sqlalchemy import Connection
 from service.fhir import json
 from service.issues import Issue, issue
 from service.pipeline import Converted
-from service.store import documents, outbox
+from service.store import documents, outbox, reconcile
 from service.store.differences import differences
 from service.store.documents import Identity, Kept
 from service.store.outbox import Delivery
-from service.store.recipients import recipients
 from service.store.records import Author, Change, Origin, Written
 from service.store.references import relative_references
-from service.store.resources import Current, Key, Prepared, apply, current
+from service.store.resources import Key, Prepared, apply, current
 
 Status = Literal["created", "updated", "unchanged", "older", "clash", "invalid"]
 
@@ -94,7 +93,7 @@ def keep(
     results = apply(connection, [*changes, *gone], known, owner, now, rids)
     documents.unlink(connection, did, vanished.values())
     documents.link(connection, did, {rids[key] for key in wanted - before.keys()})
-    sent = _enqueue(connection, document, resources, known, results, vanished, now)
+    sent = _enqueue(connection, document, resources, results, now)
     return Accepted(
         "created" if kept is None else "updated",
         identity.id,
@@ -140,31 +139,14 @@ def _enqueue(
     connection: Connection,
     document: Document,
     resources: Sequence[Mapping[str, Any]],
-    known: Mapping[Key, Current],
     results: Mapping[Key, Written],
-    vanished: Iterable[Key],
     now: int,
 ) -> list[Delivery]:
-    """The outbox rows of the document's plans; what may no longer be sent is cancelled."""
-    for type_name, id_ in vanished:
-        if type_name == "CarePlan":
-            outbox.cancel(connection, f"CarePlan/{id_}", (), "retired")
-    made: list[Delivery] = []
-    plans = [one for one in resources if one["resourceType"] == "CarePlan"]
-    for plan in plans:
-        key = ("CarePlan", plan["id"])
-        written = results[key].stored
-        version = written.version if written is not None else known[key].version
-        found = recipients(plan, resources, now)
-        if key in known:
-            outbox.cancel(connection, "/".join(key), [one.organisation for one in found], "no-longer-permitted")
-        made += [
-            Delivery(one.organisation, document.family, "/".join(key), version, outbox.PLAN, one.not_before)
-            for one in found
-        ]
-    fresh = outbox.enqueue(connection, made, now)
-    here = [f"CarePlan/{plan['id']}" for plan in plans if ("CarePlan", plan["id"]) in known]
-    return outbox.of(connection, here) if here else fresh
+    """The outbox rows of the document's plans, after what follows for them from its plans and permissions."""
+    here = {f"{one['resourceType']}/{one['id']}": one for one in resources}
+    reconcile.settle(connection, results, now, here=here, family=document.family)
+    plans = [reference for reference in here if reference.startswith("CarePlan/")]
+    return outbox.of(connection, plans) if plans else []
 
 
 def _dangling(connection: Connection, resources: Sequence[Mapping[str, Any]], here: set[Key]) -> list[Issue]:

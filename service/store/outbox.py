@@ -1,22 +1,34 @@
-"""What is to be delivered: one row for each recipient of each version of a plan, written with the plan itself."""
+"""What is to be delivered: one row for each recipient of each version of a plan, written with the plan itself.
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+    waiting ─▶ (leased) ─▶ delivered | parked (by itself) | cancelled (by permission, or a newer version)
+
+A row that is leased is `waiting` as well; `doubt` says that its receiver may have it without our knowing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, and_, func, literal_column, or_, select, update
 
 from service.store.tables import outbox
 from service.store.upsert import inserting
 
 WAITING = "waiting"
+DELIVERED = "delivered"
+PARKED = "parked"
 CANCELLED = "cancelled"
+STATES = (WAITING, DELIVERED, PARKED, CANCELLED)
 PLAN = "shared-plan"
+WITHDRAWAL = "withdrawal"
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One row: `receiver` is an organisation's OID (or its reference, where it has none); times in microseconds."""
+    """One row: `receiver` is an organisation's OID (or its reference, where it has none); times in microseconds.
+
+    `status` is what came of the last attempt: what the receiver answered, or the key of an issue.
+    """
 
     receiver: str
     family: str
@@ -27,6 +39,26 @@ class Delivery:
     state: str = WAITING
     reason: str | None = None
     id: int | None = None
+    created: int = 0
+    attempts: int = 0
+    lease_until: int | None = None
+    lease_owner: str | None = None
+    turn: int = 0
+    terms: bytes | None = None
+    doubt: int = 0
+    as_of: int | None = None
+    status: str | None = None
+    delivered: int | None = None
+    confirmed: str | None = None
+    digest: bytes | None = None
+    contents: bytes | None = None
+
+    def in_hand(self, now: int) -> bool:
+        """Whether a worker has it right now."""
+        return self.state == WAITING and self.lease_until is not None and self.lease_until > now
+
+
+_COLUMNS = tuple(one.name for one in fields(Delivery))
 
 
 def enqueue(connection: Connection, deliveries: Sequence[Delivery], now: int) -> list[Delivery]:
@@ -35,44 +67,85 @@ def enqueue(connection: Connection, deliveries: Sequence[Delivery], now: int) ->
         return []
     make = inserting(connection)
     statement = make(outbox).on_conflict_do_nothing().returning(outbox)
-    rows = connection.execute(statement, [_values(one, now) for one in deliveries])
-    return [_delivery(row) for row in rows]
-
-
-def cancel(connection: Connection, reference: str, receivers: Iterable[str], reason: str) -> int:
-    """What still waits for `reference` and is for none of `receivers` is not to be sent; gives how many that are."""
-    statement = (
-        update(outbox)
-        .where(outbox.c.reference == reference, outbox.c.state == WAITING, outbox.c.receiver.not_in(sorted(receivers)))
-        .values(state=CANCELLED, reason=reason)
-    )
-    return int(connection.execute(statement).rowcount)
+    values = [{name: getattr(one, name) for name in _COLUMNS if name != "id"} | {"created": now} for one in deliveries]
+    return [delivery(row) for row in connection.execute(statement, values)]
 
 
 def of(connection: Connection, references: Iterable[str]) -> list[Delivery]:
     """Every row about these resources, in the order they were written."""
     statement = select(outbox).where(outbox.c.reference.in_(sorted(references))).order_by(outbox.c.id)
-    return [_delivery(row) for row in connection.execute(statement)]
+    return [delivery(row) for row in connection.execute(statement)]
 
 
-def _values(one: Delivery, now: int) -> dict[str, Any]:
-    return {
-        "receiver": one.receiver,
-        "family": one.family,
-        "reference": one.reference,
-        "version": one.version,
-        "payload": one.payload,
-        "state": one.state,
-        "created": now,
-        "not_before": one.not_before,
-        "attempts": 0,
-        "lease_until": None,
-        "lease_owner": None,
-        "reason": one.reason,
-    }
+def get(connection: Connection, id_: int) -> Delivery | None:
+    row = connection.execute(select(outbox).where(outbox.c.id == id_)).one_or_none()
+    return None if row is None else delivery(row)
 
 
-def _delivery(row: Any) -> Delivery:
-    return Delivery(
-        row.receiver, row.family, row.reference, row.version, row.payload, row.not_before, row.state, row.reason, row.id
-    )
+def change(connection: Connection, ids: Iterable[int], states: Sequence[str], values: Mapping[str, Any]) -> int:
+    """Change the rows that are in one of these states and not in anybody's hand at `values["at"]`; how many that are.
+
+    `at` (microseconds) is not a column: it is the moment that a lease must have ended by.
+    """
+    at = values["at"]
+    free = or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= at)
+    these = and_(outbox.c.id.in_(sorted(ids)), outbox.c.state.in_(states), free)
+    given = {name: value for name, value in values.items() if name != "at"}
+    return int(connection.execute(update(outbox).where(these).values(**given)).rowcount)
+
+
+def listed(
+    connection: Connection,
+    *,
+    state: str | None = None,
+    receiver: str | None = None,
+    family: str | None = None,
+    after: int = 0,
+    count: int = 100,
+) -> list[Delivery]:
+    """Rows in the order they were written, those after the row `after`."""
+    equal = {"state": state, "receiver": receiver, "family": family}
+    wanted = [outbox.c[name] == value for name, value in equal.items() if value is not None]
+    statement = select(outbox).where(outbox.c.id > after, *wanted).order_by(outbox.c.id).limit(count)
+    return [delivery(row) for row in connection.execute(statement)]
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is open for one receiver in one state; `oldest` is when the oldest of it was written."""
+
+    receiver: str
+    state: str
+    count: int
+    oldest: int
+
+
+def backlog(connection: Connection) -> list[Backlog]:
+    """What waits and what is parked, by receiver."""
+    found: list[Backlog] = []
+    for state in (WAITING, PARKED):
+        # The state stands in the text of the statement: only so is an index of open rows alone good for it.
+        statement = (
+            select(outbox.c.receiver, func.count().label("rows"), func.min(outbox.c.created).label("oldest"))
+            .where(outbox.c.state == literal(state))
+            .group_by(outbox.c.receiver)
+            .order_by(outbox.c.receiver)
+        )
+        found += [Backlog(row.receiver, state, row.rows, row.oldest) for row in connection.execute(statement)]
+    return found
+
+
+def literal(state: str) -> Any:
+    """A state written into the statement itself, so that the planner knows that an index of such rows holds them."""
+    if state not in STATES:
+        raise ValueError(state)
+    return literal_column(f"'{state}'")
+
+
+def delivery(row: Any) -> Delivery:
+    """The row of a result that has every column of the table."""
+    found = {name: getattr(row, name) for name in _COLUMNS}
+    for name in ("terms", "digest", "contents"):
+        if found[name] is not None:
+            found[name] = bytes(found[name])
+    return Delivery(**found)

@@ -3,10 +3,12 @@
 703/2023 6 §, 53 § and 58 §: a permission names the recipient and the time; it can be refused and revoked.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from service.fhir.json import canonical
 from service.store.values import END, span
 
 ROOT = "https://yhdessa.example/fhir/StructureDefinition/"
@@ -14,22 +16,53 @@ _OID = "urn:oid:"
 
 
 @dataclass(frozen=True, slots=True)
-class Recipient:
-    """An organisation (OID, or reference where it has none) and when it may first get the plan, in microseconds."""
+class Grant:
+    """From when an organisation may get a plan (microseconds), and a hash of what of it and on what grounds."""
 
-    organisation: str
     not_before: int
+    terms: bytes
 
 
-def recipients(plan: Mapping[str, Any], resources: Sequence[Mapping[str, Any]], now: int) -> list[Recipient]:
-    """The recipients of `plan` by the Consents and Organizations among `resources`, each once, in a stable order."""
-    names = {f"Organization/{one['id']}": oid(one) for one in resources if one["resourceType"] == "Organization"}
-    reference = f"CarePlan/{plan['id']}"
-    found: dict[str, int] = {}
-    for target, start in (*_permitted(reference, resources, now), *_statutory(plan, now)):
-        name = names.get(target, target)
-        found[name] = min(start, found.get(name, start))
-    return [Recipient(name, start) for name, start in sorted(found.items())]
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """By organisation (OID, or reference where it has none): who may get a plan, and whose time for it is over."""
+
+    recipients: Mapping[str, Grant]
+    lapsed: frozenset[str]
+
+
+NOBODY = Granted({}, frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """One ground on which one organisation may get a plan."""
+
+    target: str
+    start: int
+    end: int
+    content: Any
+
+
+def granted(
+    plan: Mapping[str, Any], consents: Sequence[Mapping[str, Any]], names: Mapping[str, str], now: int
+) -> Granted:
+    """Who may get `plan` by these Consents and its own statutory disclosures.
+
+    `names` are the OIDs of organisations by their relative references.
+    """
+    terms = [*_permitted(f"CarePlan/{plan['id']}", consents, now), *_statutory(plan, now)]
+    by_name: dict[str, list[_Term]] = {}
+    for one in terms:
+        by_name.setdefault(names.get(one.target, one.target), []).append(one)
+    recipients = {}
+    for name, found in sorted(by_name.items()):
+        current = [one for one in found if one.end >= now]
+        if current:
+            content = sorted(canonical(one.content) for one in current)
+            terms_ = hashlib.sha256(b"\n".join(content)).digest()[:16]
+            recipients[name] = Grant(min(one.start for one in current), terms_)
+    return Granted(recipients, frozenset(by_name.keys() - recipients.keys()))
 
 
 def oid(organization: Mapping[str, Any]) -> str:
@@ -41,29 +74,47 @@ def oid(organization: Mapping[str, Any]) -> str:
     return f"Organization/{organization['id']}"
 
 
-def _permitted(plan: str, resources: Sequence[Mapping[str, Any]], now: int) -> Iterator[tuple[str, int]]:
-    for consent in resources:
-        if consent["resourceType"] != "Consent" or consent.get("status") != "active" or _direction(consent) != "to":
+def organisations(plan: Mapping[str, Any], consents: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The relative references of all organisations that the plan and these Consents name as recipients."""
+    named = {one.target for one in _statutory(plan, 0)}
+    return named | {target for consent in consents for target in _targets(consent)}
+
+
+def about(consent: Mapping[str, Any]) -> set[str]:
+    """The relative references of the plans that a Consent is about."""
+    rows = consent.get("provision", {}).get("data", ())
+    named = (one.get("reference", {}).get("reference") for one in rows)
+    return {one for one in named if isinstance(one, str) and one.startswith("CarePlan/")}
+
+
+def _permitted(plan: str, consents: Iterable[Mapping[str, Any]], now: int) -> Iterator[_Term]:
+    for consent in consents:
+        if consent.get("status") != "active" or _direction(consent) != "to":
             continue
         provision = consent.get("provision", {})
-        about = {one.get("reference", {}).get("reference") for one in provision.get("data", ())}
-        start, end = _period(provision.get("period", {}), now)
-        if provision.get("type") != "permit" or plan not in about or end < now:
+        if provision.get("type") != "permit" or plan not in about(consent):
             continue
-        for actor in provision.get("actor", ()):
-            target = actor.get("reference", {}).get("reference", "")
-            if target.startswith("Organization/"):
-                yield target, start
+        start, end = _period(provision.get("period", {}), now)
+        content = [consent.get("category"), {name: provision[name] for name in provision if name != "period"}]
+        for target in _targets(consent):
+            yield _Term(target, start, end, content)
 
 
-def _statutory(plan: Mapping[str, Any], now: int) -> Iterator[tuple[str, int]]:
+def _targets(consent: Mapping[str, Any]) -> Iterator[str]:
+    for actor in consent.get("provision", {}).get("actor", ()):
+        target = actor.get("reference", {}).get("reference", "")
+        if target.startswith("Organization/"):
+            yield target
+
+
+def _statutory(plan: Mapping[str, Any], now: int) -> Iterator[_Term]:
     for extension in plan.get("extension", ()):
         if extension.get("url") == f"{ROOT}statutory-disclosure":
             parts = {one["url"]: one for one in extension.get("extension", ())}
             direction = parts.get("direction", {}).get("valueCoding", {}).get("code")
             target = parts.get("organisation", {}).get("valueReference", {}).get("reference")
             if direction == "to" and target:
-                yield target, now
+                yield _Term(target, now, END, extension)
 
 
 def _direction(consent: Mapping[str, Any]) -> str | None:

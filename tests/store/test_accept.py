@@ -99,8 +99,8 @@ def test_a_newer_version_changes_what_changed_and_retires_what_vanished(store: S
     goal = next(one for one, status in statuses.items() if status == "deleted")
     history = store.history(EVERYTHING, type_name="Goal", id_=goal.partition("/")[2])
     assert [(one.version, one.deleted) for one in history.entries] == [(2, True), (1, False)]
-    # The new version of the plan goes to its recipient as well.
-    assert [(one.version, one.state) for one in done.deliveries] == [(1, "waiting"), (2, "waiting")]
+    # The new version of the plan goes to its recipient instead of the old one, which nobody had sent yet.
+    assert [(one.version, one.state) for one in done.deliveries] == [(1, "cancelled"), (2, "waiting")]
     assert take(case).status == "older" and keys(take(case)) == ["store.older"]
     assert goal in first.resources and goal not in take(newer).resources
 

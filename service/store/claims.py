@@ -1,0 +1,137 @@
+"""Rows of the outbox in the hand of a worker: claimed by lease, renewed, given back, finished by who holds the lease.
+
+A lease hides its row by moving `not_before` to the lease's end, so that whoever looks for work does not meet it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, case, exists, or_, select, update
+
+from service.store.outbox import WAITING, Delivery, delivery, literal
+from service.store.tables import outbox
+
+_OPEN = outbox.c.state == literal(WAITING)
+# A row that has been tried this often goes alone: if it is what kills workers, it takes no others along.
+_SUSPECT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A row in hand under the lease `owner`; `doubted` is whether it was in doubt before this attempt.
+
+    `superseded`: a newer row for the same plan waits for the same receiver.
+    """
+
+    row: Delivery
+    owner: str
+    doubted: bool
+    superseded: bool
+
+    @property
+    def id(self) -> int:
+        if self.row.id is None:
+            raise ValueError(self.row.reference)
+        return self.row.id
+
+
+def ready(connection: Connection, receiver: str, now: int) -> bool:
+    """Whether something may wait for `receiver` that is due."""
+    statement = select(outbox.c.id).where(_due(receiver, now)).limit(1)
+    return connection.execute(statement).first() is not None
+
+
+def claim(connection: Connection, receiver: str, owner: str, now: int, until: int, count: int) -> list[Claim]:
+    """Up to `count` rows that are due for `receiver`, now in the hand of `owner` until `until` (microseconds).
+
+    Of each family only the oldest row that is open: what comes after it waits for it. Their attempts are counted here,
+    not when they end, so that one that kills its worker is seen to.
+    """
+    later = outbox.alias()
+    newer = exists(
+        select(later.c.id).where(
+            later.c.reference == outbox.c.reference,
+            later.c.receiver == outbox.c.receiver,
+            later.c.payload == outbox.c.payload,
+            later.c.state == literal(WAITING),
+            later.c.id > outbox.c.id,
+        )
+    )
+    statement = (
+        select(outbox.c.id, outbox.c.attempts, outbox.c.doubt, newer.label("superseded"))
+        .where(_due(receiver, now), ~_blocked(now))
+        .order_by(outbox.c.not_before, outbox.c.id)
+        .limit(count)
+        .with_for_update(skip_locked=True, of=outbox)
+    )
+    found = _together(connection.execute(statement).all())
+    if not found:
+        return []
+    taken = (
+        update(outbox)
+        .where(outbox.c.id.in_(sorted(found)), _due(receiver, now))
+        .values(
+            lease_owner=owner,
+            lease_until=until,
+            not_before=until,
+            attempts=outbox.c.attempts + 1,
+            # What is in doubt is made again just as it was.
+            as_of=_as_of(now),
+            doubt=1,
+        )
+        .returning(outbox)
+    )
+    rows = [delivery(row) for row in connection.execute(taken)]
+    made = [Claim(one, owner, bool(found[one.id or 0].doubt), bool(found[one.id or 0].superseded)) for one in rows]
+    return sorted(made, key=lambda one: one.id)
+
+
+def renew(connection: Connection, owner: str, ids: Iterable[int], until: int) -> set[int]:
+    """Which of these rows `owner` still holds, now until `until`."""
+    mine = (outbox.c.id.in_(sorted(ids)), outbox.c.lease_owner == owner, _OPEN)
+    statement = update(outbox).where(*mine).values(lease_until=until, not_before=until).returning(outbox.c.id)
+    return {row.id for row in connection.execute(statement)}
+
+
+def release(connection: Connection, claims: Sequence[Claim], now: int) -> None:
+    """Give back rows that were not sent: as if they had not been claimed."""
+    for one in claims:
+        values = {"attempts": outbox.c.attempts - 1, "doubt": int(one.doubted), "not_before": now}
+        finish(connection, one, values)
+
+
+def finish(connection: Connection, claim: Claim, values: Mapping[str, Any]) -> bool:
+    """Change a row and end its lease; False where it is no longer in this hand, and then nothing is changed."""
+    mine = (outbox.c.id == claim.id, outbox.c.lease_owner == claim.owner, _OPEN)
+    statement = update(outbox).where(*mine).values(lease_until=None, lease_owner=None, **values)
+    return int(connection.execute(statement).rowcount) == 1
+
+
+def _due(receiver: str, now: int) -> Any:
+    return (outbox.c.receiver == receiver) & _OPEN & (outbox.c.not_before <= now)
+
+
+def _blocked(now: int) -> Any:
+    """An older row of the family is open for the same receiver and has come due, even if it waits for another try."""
+    older = outbox.alias()
+    return exists(
+        select(older.c.id).where(
+            older.c.receiver == outbox.c.receiver,
+            older.c.family == outbox.c.family,
+            older.c.state == literal(WAITING),
+            older.c.id < outbox.c.id,
+            or_(older.c.attempts > 0, older.c.not_before <= now),
+        )
+    )
+
+
+def _as_of(now: int) -> Any:
+    return case((outbox.c.doubt == 1, outbox.c.as_of), else_=now)
+
+
+def _together(rows: Sequence[Any]) -> dict[int, Any]:
+    """The rows that go together: one that has been tried often goes alone."""
+    if rows and rows[0].attempts >= _SUSPECT:
+        return {rows[0].id: rows[0]}
+    return {row.id: row for row in rows if row.attempts < _SUSPECT}

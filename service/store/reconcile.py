@@ -1,0 +1,205 @@
+"""What follows for the outbox from a change of a plan or of a permission, in the transaction that makes the change.
+
+    permitted and not given as it is now     a row for it; older rows that nobody has in hand are superseded
+    no longer permitted                      what waits is cancelled; what was given, or may have been, is withdrawn
+
+A permission whose time is over stops what waits and withdraws nothing: what was given was given by right.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from service.fhir.json import parse
+from service.store import families, outbox
+from service.store.disclosures import withdraw
+from service.store.outbox import CANCELLED, DELIVERED, PARKED, PLAN, WAITING, WITHDRAWAL, Delivery
+from service.store.parameters import parameter_id
+from service.store.reading import read, vread
+from service.store.recipients import NOBODY, Grant, Granted, about, granted, oid, organisations
+from service.store.records import Written
+from service.store.resources import NOW, Current, Key, current
+from service.store.tables import outbox as rows
+from service.store.tables import reference, resource, version
+from service.store.visibility import EVERYTHING
+
+SUPERSEDED = "superseded"
+NO_LONGER = "no-longer-permitted"
+RETIRED = "retired"
+_DATA = parameter_id("Consent", "data")
+Resource = Mapping[str, Any]
+
+
+def settle(
+    connection: Connection,
+    written: Mapping[Key, Written],
+    now: int,
+    *,
+    here: Mapping[str, Resource] | None = None,
+    family: str | None = None,
+) -> None:
+    """Bring the outbox in line with what was just written. `here` are resources that are known already."""
+    changed = {key: one for key, one in written.items() if one.status in ("created", "updated", "deleted")}
+    plans = {key[1] for key in changed if key[0] == "CarePlan"}
+    for key, one in changed.items():
+        if key[0] == "Consent":
+            plans |= {reference_.partition("/")[2] for reference_ in _about(connection, key, one)}
+    for id_ in sorted(plans):
+        reconcile(connection, id_, now, here=here, family=family)
+
+
+def reconcile(
+    connection: Connection,
+    id_: str,
+    now: int,
+    *,
+    here: Mapping[str, Resource] | None = None,
+    family: str | None = None,
+) -> None:
+    """Bring the outbox in line with what the store says now of the plan `id_` and of the permissions for it."""
+    key = ("CarePlan", id_)
+    row = current(connection, [key]).get(key)
+    if row is None:
+        return
+    known = here or {}
+    plan = None if row.deleted else known.get("/".join(key)) or _read(connection, key)
+    who = NOBODY if plan is None else _granted(connection, row, plan, known, now)
+    have = _rows(connection, "/".join(key))
+    if not have and not who.recipients:
+        return
+    name = (
+        next(iter(have)).family
+        if have
+        else family or families.of_plan(connection, row.rid, plan or {}, row.organisation)
+    )
+    case = _Case(connection, "/".join(key), row.version, name, RETIRED if plan is None else NO_LONGER, now)
+    for receiver in sorted({*who.recipients, *(one.receiver for one in have)}):
+        own = [one for one in have if one.receiver == receiver]
+        grant = who.recipients.get(receiver)
+        if grant is not None:
+            case.give(receiver, own, grant)
+        else:
+            case.take_back(receiver, own, lapsed=receiver in who.lapsed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One plan as it is now, and the transaction in which its rows are brought in line."""
+
+    connection: Connection
+    reference: str
+    version: int
+    family: str
+    reason: str
+    now: int
+
+    def give(self, receiver: str, own: Sequence[Delivery], grant: Grant) -> None:
+        """The receiver is to have the plan as it is now."""
+        taken_back = max((one.turn for one in own if one.payload == WITHDRAWAL and _counts(one)), default=-1)
+        same = [
+            one
+            for one in own
+            if one.payload == PLAN
+            and one.turn > taken_back
+            and (one.version, one.terms) == (self.version, grant.terms)
+            and one.state != CANCELLED
+        ]
+        older = [one for one in own if one not in same and one.payload == PLAN and not one.doubt]
+        self._cancel(older, SUPERSEDED)
+        if not same:
+            self._add(receiver, own, PLAN, grant.not_before, grant.terms)
+        for one in same:
+            if one.attempts == 0 and one.state == WAITING and one.not_before != grant.not_before:
+                self._change([one], {"not_before": grant.not_before})
+
+    def take_back(self, receiver: str, own: Sequence[Delivery], *, lapsed: bool) -> None:
+        """The receiver is to have nothing of the plan."""
+        self._cancel([one for one in own if one.payload == PLAN], self.reason)
+        given = [one for one in own if _counts(one) and (one.payload == WITHDRAWAL or _may_be_there(one, self.now))]
+        if lapsed or not given or given[-1].payload == WITHDRAWAL:
+            return
+        self._add(receiver, own, WITHDRAWAL, self.now, None)
+        withdraw(self.connection, receiver, self._only_given_with(receiver, own))
+
+    def _cancel(self, those: Iterable[Delivery], reason: str) -> None:
+        self._change(those, {"state": CANCELLED, "reason": reason, "lease_until": None, "lease_owner": None})
+
+    def _change(self, those: Iterable[Delivery], values: Mapping[str, Any]) -> None:
+        ids = [one.id for one in those if one.id is not None and one.state in (WAITING, PARKED)]
+        if ids:
+            outbox.change(self.connection, ids, (WAITING, PARKED), {"at": self.now, **values})
+
+    def _add(self, receiver: str, own: Sequence[Delivery], payload: str, not_before: int, terms: bytes | None) -> None:
+        turn = max((one.turn for one in own), default=-1) + 1
+        made = Delivery(
+            receiver, self.family, self.reference, self.version, payload, not_before, turn=turn, terms=terms
+        )
+        outbox.enqueue(self.connection, [made], self.now)
+
+    def _only_given_with(self, receiver: str, own: Iterable[Delivery]) -> set[Key]:
+        """What the receiver was given with this plan and with no other of the family that it still has."""
+        statement = select(rows.c.reference, rows.c.contents).where(
+            rows.c.family == self.family, rows.c.receiver == receiver, rows.c.state == DELIVERED
+        )
+        others = [row.contents for row in self.connection.execute(statement) if row.reference != self.reference]
+        return _keys(one.contents for one in own) - _keys(others)
+
+
+def _counts(one: Delivery) -> bool:
+    return one.state != CANCELLED or bool(one.doubt)
+
+
+def _may_be_there(one: Delivery, now: int) -> bool:
+    return one.state == DELIVERED or bool(one.doubt) or one.in_hand(now)
+
+
+def _keys(contents: Iterable[bytes | None]) -> set[Key]:
+    found = (pair[0].partition("/") for one in contents if one for pair in parse(bytes(one)))
+    return {(type_name, id_) for type_name, _, id_ in found}
+
+
+def _rows(connection: Connection, about_: str) -> list[Delivery]:
+    """The rows of a plan, locked: a worker either has a row in hand by now, or meets it as it is left here."""
+    statement = select(rows).where(rows.c.reference == about_).order_by(rows.c.id).with_for_update()
+    return [outbox.delivery(row) for row in connection.execute(statement)]
+
+
+def _granted(connection: Connection, row: Current, plan: Resource, known: Mapping[str, Resource], now: int) -> Granted:
+    consents = _consents(connection, f"CarePlan/{plan['id']}", row.organisation)
+    named = organisations(plan, consents)
+    missing = [(one.partition("/")[0], one.partition("/")[2]) for one in named if one not in known]
+    found = {one: known[one] for one in named if one in known}
+    for key in missing:
+        content = _read(connection, key)
+        if content is not None:
+            found["/".join(key)] = content
+    return granted(plan, consents, {name: oid(content) for name, content in found.items()}, now)
+
+
+def _consents(connection: Connection, plan: str, organisation: str) -> list[Resource]:
+    """The Consents about a plan that are its owner's: nobody else can permit what is the owner's to give."""
+    pointing = select(reference.c.rid).where(reference.c.param == _DATA, reference.c.target == plan)
+    statement = (
+        select(version.c.body)
+        .select_from(NOW)
+        .where(resource.c.rid.in_(pointing), resource.c.deleted == 0, resource.c.organisation == organisation)
+        .order_by(resource.c.rid)
+    )
+    return [parse(bytes(row.body)) for row in connection.execute(statement)]
+
+
+def _about(connection: Connection, key: Key, written: Written) -> set[str]:
+    """The plans that a Consent is about now, or was about before."""
+    stored = written.stored
+    if stored is None:
+        return set()
+    now = set() if stored.deleted else about(stored.resource())
+    before = vread(connection, *key, stored.version - 1, EVERYTHING) if stored.version > 1 else None
+    return now | (about(before.resource()) if before is not None and not before.deleted else set())
+
+
+def _read(connection: Connection, key: Key) -> Resource | None:
+    stored = read(connection, *key, EVERYTHING)
+    return None if stored is None or stored.deleted else stored.resource()
