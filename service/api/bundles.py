@@ -14,7 +14,7 @@ from service.api.answers import answer, language
 from service.api.context import base
 from service.api.engine import engine
 from service.api.pages import Page, seal
-from service.api.shown import shown
+from service.fhir.shown import shown
 from service.issues import Issue, outcome
 from service.store import Stored
 from service.store.query import Pair

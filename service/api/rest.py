@@ -18,8 +18,8 @@ from service.api.engine import engine
 from service.api.errors import Refused, refused
 from service.api.interactions import NOT_KEPT, READ_ONLY
 from service.api.parameters import read_body
-from service.api.shown import shown
 from service.fhir.json import pretty
+from service.fhir.shown import shown
 from service.issues import Issue, has_errors, issue, outcome
 from service.store import Stored, StoreError, Written
 from service.store.query import Pair
