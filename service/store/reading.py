@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
+from service.store.disclosures import copy_for
 from service.store.paging import History, decode_history, encode_history
 from service.store.records import ID, Stored
 from service.store.resources import NOW, SHOWN, stored_of
@@ -25,12 +26,14 @@ class HistoryPage:
 
 
 def read(connection: Connection, type_name: str, id_: str, who: Visibility) -> Stored | None:
-    """The current version, deleted or not; None where there is none that `who` may see."""
+    """The current version, deleted or not, or the copy that `who` was given; None where they may see neither."""
     if ID.fullmatch(id_) is None:
         return None
     statement = select(*SHOWN).select_from(NOW).where(resource.c.type == type_name, resource.c.id == id_)
     row = connection.execute(statement.where(visible(who, resource))).one_or_none()
-    return None if row is None else stored_of(row)
+    if row is None:
+        return copy_for(connection, who.organisations, (type_name, id_)) if who.scope == "recipient" else None
+    return stored_of(row)
 
 
 def vread(connection: Connection, type_name: str, id_: str, number: int, who: Visibility) -> Stored | None:

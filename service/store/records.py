@@ -9,7 +9,7 @@ from typing import Any, Literal
 from service.fhir.json import parse
 from service.store.values import instant
 
-Status = Literal["created", "updated", "unchanged", "deleted", "absent"]
+Status = Literal["created", "updated", "unchanged", "deleted", "absent", "proposed"]
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 """What the id of a resource looks like."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -74,10 +74,14 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of one write. `absent`: there was nothing to delete, and `stored` is None."""
+    """What became of one write. `absent`: there was nothing to delete, and `stored` is None.
+
+    `proposed`: it was kept as the answer with the id `answer` beside what it would have changed; `stored` is None.
+    """
 
     status: Status
     stored: Stored | None
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,8 @@ disclosure = Table(
     # The newest version that was given out; what came after it was not.
     Column("upto", Integer, nullable=False),
     Column("since", BigInteger, nullable=False),
+    # What was given out where that was less than the resource: all that the organisation may ever see of it.
+    Column("copy", LargeBinary, nullable=True),
     Index(None, "rid"),
     sqlite_with_rowid=False,
 )

@@ -16,7 +16,7 @@ from service.print.stored import held
 from service.store import EVERYTHING, Store, recipient
 from service.store.audit import rows_after
 from service.store.audit_event import audit_event
-from service.store.disclosures import disclose
+from service.store.disclosures import Given, disclose
 from tests.api.conftest import EXAMPLES, NOON, application, closed
 from tests.print.conftest import WITH_PLANS
 from tests.print.pdf_reading import document
@@ -181,7 +181,7 @@ def test_a_family_is_protected_also_from_those_who_do_not_see_it(client: FlaskCl
         if one["resource"]["resourceType"] not in ("Patient", "RelatedPerson")
     ]
     store.database.write(
-        lambda connection: disclose(connection, "2.999.7", [(one["resourceType"], one["id"], 1) for one in seen], 0)
+        lambda connection: disclose(connection, "2.999.7", [Given(one["resourceType"], one["id"], 1, None) for one in seen], 0)
     )
     who = recipient("2.999.7")
     stored = store.read("CarePlan", plan, who)
@@ -196,7 +196,7 @@ def test_a_family_is_protected_also_from_those_who_do_not_see_it(client: FlaskCl
 def test_nothing_is_printed_that_the_caller_does_not_see(client: FlaskClient, app: Flask) -> None:
     store: Store = app.extensions["yhdessa-store"]
     (plan,) = _plans(_posted(client, PLAIN))
-    store.database.write(lambda connection: disclose(connection, "2.999.7", [("CarePlan", plan, 1)], 0))
+    store.database.write(lambda connection: disclose(connection, "2.999.7", [Given("CarePlan", plan, 1, None)], 0))
     who = recipient("2.999.7")
     stored = store.read("CarePlan", plan, who)
     assert stored is not None

@@ -3,7 +3,7 @@
 import pytest
 
 from service.store import EVERYTHING, NOTHING, Author, Store, StoreError, Visibility, recipient, source
-from service.store.disclosures import disclose, withdraw
+from service.store.disclosures import Given, disclose, withdraw
 from tests.store.conftest import OURS, THEIRS
 from tests.store.test_search import ids
 
@@ -79,7 +79,7 @@ def test_writes_touch_only_ones_own(two: Store) -> None:
 def test_a_recipient_sees_what_was_disclosed_up_to_that_version(two: Store) -> None:
     they: Visibility = recipient(RECEIVER)
     assert ids(two, "CarePlan", [("status", "active")], they) == []
-    two.database.write(lambda connection: disclose(connection, RECEIVER, [("CarePlan", "p-ours", 1)], 0))
+    two.database.write(lambda connection: disclose(connection, RECEIVER, [Given("CarePlan", "p-ours", 1, None)], 0))
     assert ids(two, "CarePlan", [("status", "active")], they) == ["p-ours"]
     assert ids(two, "CarePlan", [], they) == ["p-ours"]
     assert ids(two, "CarePlan", [("patient.gender", "female")], they) == []
@@ -92,7 +92,23 @@ def test_a_recipient_sees_what_was_disclosed_up_to_that_version(two: Store) -> N
     assert two.vread("CarePlan", "p-ours", 1, they) is not None
     assert two.vread("CarePlan", "p-ours", 2, they) is None
     assert ids(two, "CarePlan", [("status", "active")], they) == []
-    two.database.write(lambda connection: disclose(connection, RECEIVER, [("CarePlan", "p-ours", 2)], 0))
+    two.database.write(lambda connection: disclose(connection, RECEIVER, [Given("CarePlan", "p-ours", 2, None)], 0))
     assert ids(two, "CarePlan", [("status", "active")], they) == ["p-ours"]
     two.database.write(lambda connection: withdraw(connection, RECEIVER, [("CarePlan", "p-ours")]))
     assert two.vread("CarePlan", "p-ours", 1, they) is None
+
+
+def test_of_a_resource_that_was_given_in_part_only_the_copy_is_seen(two: Store) -> None:
+    they: Visibility = recipient(RECEIVER)
+    copy = b'{"resourceType":"CarePlan","id":"p-ours","status":"active","intent":"plan","subject":{}}'
+    two.database.write(lambda connection: disclose(connection, RECEIVER, [Given("CarePlan", "p-ours", 1, copy)], 0))
+    found = two.read("CarePlan", "p-ours", they)
+    assert found is not None and found.body == copy
+    # Anything that looks into the resource itself would tell what the copy lacks.
+    assert ids(two, "CarePlan", [("status", "active")], they) == []
+    assert ids(two, "CarePlan", [], they) == []
+    assert two.vread("CarePlan", "p-ours", 1, they) is None
+    assert two.history(they, type_name="CarePlan", id_="p-ours").entries == ()
+    assert two.read("CarePlan", "p-ours", recipient("2.999.4711")) is None
+    two.delete("CarePlan", "p-ours", OURS, WE)
+    assert two.read("CarePlan", "p-ours", they) is None

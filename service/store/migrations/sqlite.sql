@@ -5,7 +5,7 @@ CREATE TABLE alembic_version (
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO "alembic_version" VALUES('0005');
+INSERT INTO "alembic_version" VALUES('0006');
 
 CREATE TABLE answer (
 	aid INTEGER NOT NULL,
@@ -108,7 +108,7 @@ CREATE TABLE disclosure (
 	organisation TEXT NOT NULL,
 	rid BIGINT NOT NULL,
 	upto INTEGER NOT NULL,
-	since BIGINT NOT NULL,
+	since BIGINT NOT NULL, copy BLOB,
 	CONSTRAINT pk_disclosure PRIMARY KEY (organisation, rid),
 	CONSTRAINT fk_disclosure_rid FOREIGN KEY(rid) REFERENCES resource (rid)
 )
