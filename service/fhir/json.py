@@ -4,11 +4,13 @@ https://hl7.org/fhir/R4/json.html, https://www.rfc-editor.org/rfc/rfc8259
 """
 
 import bisect
+import contextlib
 import json as _json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
 import msgspec
@@ -24,6 +26,11 @@ _canonical_encoder = msgspec.json.Encoder(decimal_format="number", order="sorted
 # A string that is not closed ends with the text: else each quote in it would be tried to its end.
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _TOKEN = re.compile(r'[ \t\r\n]*(?:("[^"\\]*(?:\\.[^"\\]*)*")|([{}\[\],:])|([^ \t\r\n{}\[\],:"]+))', re.DOTALL)
+_BLANKS = re.compile(r"[ \t\r\n]*")
+# Only to find the end of a value: nothing in it is worth converting.
+_skip: Callable[[str, int], tuple[Any, int]] = _json.JSONDecoder(
+    strict=False, parse_int=str, parse_float=str, parse_constant=str
+).scan_once  # type: ignore[attr-defined]
 _LONE_SURROGATE = re.compile(
     rb"(?<!\\)(?:\\\\)*((?P<pair>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
@@ -149,40 +156,39 @@ def _place(starts: list[int], offset: int) -> tuple[int, int]:
 
 def _walk(source: str, tree: _Steps, offsets: dict[int, int]) -> None:
     """Note in `offsets` where what each node of `tree` stands for starts; stops quietly where the text is no JSON."""
-    stack: list[
-        list[Any]
-    ] = []  # [node of the container if wanted, "{" or "[", index or key or None while a key is due]
-    at = 0
-    while match := _TOKEN.match(source, at):
-        at = match.end()
-        string, mark, scalar = match.groups()
-        start = match.start(match.lastindex or 0)
-        if stack and mark == ",":
-            top = stack[-1]
-            top[2] = top[2] + 1 if top[1] == "[" else None
-            continue
-        if mark == ":":
-            continue
-        if mark in ("}", "]"):
-            if stack:
-                stack.pop()
-            continue
-        if stack and stack[-1][1] == "{" and stack[-1][2] is None:
-            if string is None:
-                return
-            try:
-                stack[-1][2] = _json.loads(string, strict=False)
-            except ValueError:
-                return
-            continue
-        inside, _, step = stack[-1] if stack else (None, "", None)
-        node = (inside.get(escape(str(step))) if inside else None) if stack else tree
-        if node is not None:
-            offsets.setdefault(id(node), start)
-        if mark is not None:
-            stack.append([node, mark, 0 if mark == "[" else None])
-        elif string is None and scalar is None:
-            return
+    with contextlib.suppress(ValueError, IndexError, StopIteration, RecursionError):
+        _value(source, _after(source, int(source.startswith("\ufeff"))), tree, offsets)
+
+
+def _value(source: str, at: int, node: _Steps | None, offsets: dict[int, int]) -> int:
+    """The end of the value at `at`, of which only what `node` asks for is looked at."""
+    mark = source[at]
+    if node is not None:
+        offsets.setdefault(id(node), at)
+    if not node or mark not in "{[":
+        return _skip(source, at)[1]
+    at, index, end = _after(source, at + 1), 0, "}" if mark == "{" else "]"
+    while source[at] != end:
+        if index:
+            at = _after(source, _mark(source, at, ","))
+        name = str(index)
+        if mark == "{":
+            name, at = scanstring(source, _mark(source, at, '"'), False)
+            at = _after(source, _mark(source, _after(source, at), ":"))
+        at = _after(source, _value(source, at, node.get(escape(name)), offsets))
+        index += 1
+    return at + 1
+
+
+def _mark(source: str, at: int, mark: str) -> int:
+    if source[at] != mark:
+        raise ValueError(mark)
+    return at + 1
+
+
+def _after(source: str, at: int) -> int:
+    """Where the blanks that begin at `at` end."""
+    return _BLANKS.match(source, at).end()  # type: ignore[union-attr]
 
 
 def _quotes(data: bytes) -> int:
