@@ -17,6 +17,7 @@ PREFIX = "YHDESSA_"
 TEST_KEY = "yhdessa-test-key-for-synthetic-data-only"
 
 ActivityStyle = Literal["detail", "reference"]
+ClientIds = Literal["own", "any"]
 Language = Literal["fi", "sv", "en"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -60,6 +61,11 @@ class Settings:
         ge=0,
         description="Requests a second that one client may make of each worker, ten times as many in a burst; more are"
         " a 429. 0 is no limit. The machine's own callers without a token have none.",
+    )
+    client_ids: ClientIds = setting(
+        "own",
+        description="Which ids a client may choose for something new (`PUT`): `own`, those that begin with the OID of"
+        " its organisation and a hyphen, or `any`. With `any` it can find out which ids other organisations have.",
     )
     id_key: Secret = setting(
         Secret(TEST_KEY),

@@ -5,6 +5,7 @@ from typing import cast
 
 from flask import g
 
+from service.api.engine import engine
 from service.api.errors import refused
 from service.api.scopes import Scope, covers
 from service.store import EVERYTHING, NOTHING, Author, Visibility, recipient, source
@@ -28,9 +29,10 @@ class Caller:
         """What it sees."""
         if self.role == "admin":
             return EVERYTHING
+        any_id = engine().settings.client_ids == "any"
         if self.role == "source":
-            return source(self.organisation)
-        return recipient(self.organisation) if self.role == "recipient" else NOTHING
+            return source(self.organisation, any_id=any_id)
+        return recipient(self.organisation, any_id=any_id) if self.role == "recipient" else NOTHING
 
     @property
     def author(self) -> Author:

@@ -62,6 +62,7 @@ STATUS = {
     "store.search-include": 400,
     "store.search-too-deep": 400,
     "store.not-found": 404,
+    "store.id-not-own": 404,
     "store.deleted": 410,
     "store.version-conflict": 412,
     "store.exists": 412,

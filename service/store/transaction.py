@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from service.issues import Issue, issue
-from service.store import reading, writing
+from service.store import reading, reconcile, writing
 from service.store.entries import Entry, read_entries
 from service.store.errors import StoreError
 from service.store.query import Query, parse
@@ -124,11 +124,10 @@ def _delete(tx: Writing, steps: Sequence[_Step]) -> None:
     changes = []
     for step in steps:
         key = step.key or ("", "")
-        if key not in known:
-            step.done = Written("absent", None)
-            continue
         with step.entry.at_fault("/request"):
-            writing.check(tx, key, known, if_match=step.entry.if_match)
+            if writing.check(tx, key, known, if_match=step.entry.if_match) is None:
+                step.done = writing.absent(tx, key[0])
+                continue
         changes.append(prepare(Change(*key, "DELETE", None), tx.parameters))
     _apply(tx, steps, changes, known)
 
@@ -142,8 +141,7 @@ def _write(tx: Writing, steps: Sequence[_Step], patch: Patch | None) -> None:
     changes = []
     for step in due:
         entry, key = step.entry, step.key or ("", "")
-        with entry.at_fault("/request"):
-            writing.check(tx, key, known, if_match=entry.if_match, if_none_match=entry.if_none_match)
+        given = {"if_match": entry.if_match, "if_none_match": entry.if_none_match}
         content = _content(tx, step, key, patch)
 
         def unresolved(link: str, pointer: str) -> None:
@@ -151,10 +149,17 @@ def _write(tx: Writing, steps: Sequence[_Step], patch: Patch | None) -> None:
 
         content = rewritten(content, links, _resolver(tx), unresolved, f"{entry.pointer}/resource")
         writing.check_id(key[1], {})
+        with entry.at_fault("/request"):
+            step.done = writing.answered(tx, key, content, known, **given)
+            if step.done is not None:
+                continue
+            before = writing.check(tx, key, known, **given)
+            if before is None and entry.method == "PUT" and key[1] in (entry.id, (entry.resource or {}).get("id")):
+                writing.check_name(tx, key, known)
         changes.append(prepare(Change(*key, entry.method, {**content, "id": key[1]}), tx.parameters))
     if missing:
         raise StoreError.of(missing)
-    _apply(tx, due, changes, known)
+    _apply(tx, [one for one in due if one.done is None], changes, known)
 
 
 def _content(tx: Writing, step: _Step, key: Key, patch: Patch | None) -> Mapping[str, Any]:
@@ -191,6 +196,7 @@ def _resolver(tx: Writing) -> Callable[[str, str], str]:
 
 def _apply(tx: Writing, steps: Sequence[_Step], changes: Sequence[Any], known: Mapping[Key, Any]) -> None:
     results = apply(tx.connection, changes, known, tx.author, tx.now)
+    reconcile.settle(tx.connection, results, tx.now)
     for step in steps:
         if step.key in results and step.done is None:
             step.done = writing.settled(tx.connection, step.key, results[step.key])

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, delete
 
 from service.issues import issue
-from service.store import reading
+from service.store import reading, reconcile
 from service.store.errors import StoreError
 from service.store.parameters import Parameters
 from service.store.query import Pair, Query, parse
@@ -25,9 +25,16 @@ from service.store.tables import guard
 from service.store.terms import Expand
 from service.store.upsert import inserting
 from service.store.values import micros
-from service.store.visibility import EVERYTHING, Visibility
+from service.store.visibility import EVERYTHING, Visibility, prefix
 
 _ETAG = re.compile(r'(?:W/)?"([1-9][0-9]{0,8})"|([1-9][0-9]{0,8})')
+
+
+class Answers(Protocol):
+    """What becomes of a write by somebody who was only given a copy of what it is about."""
+
+    def take(self, tx: "Writing", key: Key, content: Mapping[str, Any], before: Current | None) -> Written | None:
+        """Keep `content`, sent for the resource `key`, as an answer; None where it is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,7 @@ class Writing:
     moment: datetime
     expand: Expand
     new_id: Callable[[], str]
+    answers: Answers | None = None
 
     @property
     def now(self) -> int:
@@ -51,13 +59,13 @@ def create(tx: Writing, content: Mapping[str, Any], if_none_exist: Sequence[Pair
     """A new resource under a new id; with `if_none_exist`, the one that fits these criteria where there is one."""
     type_name = content["resourceType"]
     if if_none_exist is None:
-        return _written(tx, Change(type_name, tx.new_id(), "POST", content), {})
+        return _created(tx, type_name, "POST", content)
     query = condition(tx, type_name, if_none_exist)
     with guarded(tx.connection, [guard_key(query)]):
         found = match(tx, query)
         if found is not None:
             return Written("unchanged", reading.read(tx.connection, type_name, found, tx.who))
-        return _written(tx, Change(type_name, tx.new_id(), "POST", content), {})
+        return _created(tx, type_name, "POST", content)
 
 
 def update(
@@ -72,17 +80,21 @@ def update(
 ) -> Written:
     """The resource with that id becomes `content`; where there was none it is created."""
     check_id(id_, content)
-    known = current(tx.connection, [(type_name, id_)])
-    check(tx, (type_name, id_), known, if_match=if_match, if_none_match=if_none_match)
+    key = (type_name, id_)
+    known = current(tx.connection, [key])
+    done = answered(tx, key, content, known, if_match=if_match, if_none_match=if_none_match)
+    if done is not None:
+        return done
+    if check(tx, key, known, if_match=if_match, if_none_match=if_none_match) is None:
+        check_name(tx, key, known)
     return _written(tx, Change(type_name, id_, method, content), known)
 
 
 def remove(tx: Writing, type_name: str, id_: str, *, if_match: str | None = None) -> Written:
     """Delete; what is not there, or no longer, is `absent`."""
     known = current(tx.connection, [(type_name, id_)])
-    if (type_name, id_) not in known:
-        return Written("absent", None)
-    check(tx, (type_name, id_), known, if_match=if_match)
+    if check(tx, (type_name, id_), known, if_match=if_match) is None:
+        return absent(tx, type_name)
     return _written(tx, Change(type_name, id_, "DELETE", None), known)
 
 
@@ -94,7 +106,7 @@ def update_where(
     with guarded(tx.connection, [guard_key(query)]):
         id_ = target_of_update(match(tx, query), content)
         if id_ is None:
-            return _written(tx, Change(type_name, tx.new_id(), "PUT", content), {})
+            return _created(tx, type_name, "PUT", content)
         return update(tx, type_name, id_, {**content, "id": id_}, if_match=if_match)
 
 
@@ -164,6 +176,25 @@ def check_id(id_: str, content: Mapping[str, Any]) -> None:
         raise StoreError(issue("store.id-mismatch", id=id_))
 
 
+def answered(
+    tx: Writing,
+    key: Key,
+    content: Mapping[str, Any],
+    known: Mapping[Key, Current],
+    *,
+    if_match: str | None = None,
+    if_none_match: str | None = None,
+) -> Written | None:
+    """What became of a write that is an answer about what belongs to another organisation; None where it is none."""
+    if tx.answers is None or tx.who.scope != "recipient":
+        return None
+    done = tx.answers.take(tx, key, content, known.get(key))
+    if done is not None:
+        # After it: that its sender may know of the resource is certain only now. What is refused is undone as a whole.
+        _check_version(key, known.get(key), if_match, if_none_match)
+    return done
+
+
 def check(
     tx: Writing,
     key: Key,
@@ -171,13 +202,35 @@ def check(
     *,
     if_match: str | None = None,
     if_none_match: str | None = None,
-) -> None:
-    """Whether the caller may change the resource `key`, and it is the version they think it is."""
+) -> Current | None:
+    """The resource `key`, where the caller may change it and it is the version they think it is.
+
+    None where there is none; one that they may not know of is none, in all that follows.
+    """
     before = known.get(key)
     if before is not None and not tx.who.owns(before.organisation):
-        # Who may read it may know that it is there; nobody else does.
-        seen = reading.read(tx.connection, *key, tx.who) is not None
-        raise StoreError(issue("store.forbidden" if seen else "store.not-found", type=key[0]))
+        if reading.read(tx.connection, *key, tx.who) is not None:
+            raise StoreError(issue("store.forbidden", type=key[0]))
+        before = None
+    _check_version(key, before, if_match, if_none_match)
+    return before
+
+
+def check_name(tx: Writing, key: Key, known: Mapping[Key, Current]) -> None:
+    """Refuse an id that the caller may not choose for something new, whether it is taken or not."""
+    if key in known or not tx.who.may_name(key[1]):
+        begins = prefix(tx.who.organisations[0] if tx.who.organisations else "")
+        raise StoreError(issue("store.id-not-own", type=key[0], prefix=begins))
+
+
+def absent(tx: Writing, type_name: str) -> Written:
+    """The answer where there is nothing to delete. Only who sees everything can be told that it is gone."""
+    if tx.who.scope == "everything":
+        return Written("absent", None)
+    raise StoreError(issue("store.not-found", type=type_name))
+
+
+def _check_version(key: Key, before: Current | None, if_match: str | None, if_none_match: str | None) -> None:
     if if_match is not None:
         given = _ETAG.fullmatch(if_match.strip())
         if given is None:
@@ -188,9 +241,15 @@ def check(
         raise StoreError(issue("store.exists", type=key[0]))
 
 
+def _created(tx: Writing, type_name: str, method: str, content: Mapping[str, Any]) -> Written:
+    key = (type_name, tx.new_id())
+    return answered(tx, key, content, {}) or _written(tx, Change(*key, method, content), {})
+
+
 def _written(tx: Writing, change: Change, known: Mapping[Key, Current]) -> Written:
-    done = apply(tx.connection, [prepare(change, tx.parameters)], known, tx.author, tx.now)[change.key]
-    return settled(tx.connection, change.key, done)
+    done = apply(tx.connection, [prepare(change, tx.parameters)], known, tx.author, tx.now)
+    reconcile.settle(tx.connection, done, tx.now)
+    return settled(tx.connection, change.key, done[change.key])
 
 
 def settled(connection: Connection, key: Key, done: Written) -> Written:

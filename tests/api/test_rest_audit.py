@@ -68,15 +68,15 @@ def test_what_an_entry_says(app: Flask, client: FlaskClient) -> None:
     register(app, "kunta-1", "2.999.13.10.1", "source")
     header = bearer(app, "kunta-1")
     words = {name: value.encode().decode("latin-1") for name, value in WORKER.items()}
-    client.put("/fhir/Patient/p", json=patient(id="p"), headers=header)
-    client.get("/fhir/Patient/p", headers=header | words | {"X-Request-Id": "req-1"})
-    found = parse(client.get("/fhir/AuditEvent?patient=p&_count=1", headers=header).data)["entry"][0]["resource"]
+    id_ = client.post("/fhir/Patient", json=patient(), headers=header).headers["Location"].split("/")[-3]
+    client.get(f"/fhir/Patient/{id_}", headers=header | words | {"X-Request-Id": "req-1"})
+    found = parse(client.get(f"/fhir/AuditEvent?patient={id_}&_count=1", headers=header).data)["entry"][0]["resource"]
     assert found["subtype"][0]["code"] == "read"
     assert found["agent"][0]["altId"] == "kunta-1"
     worker = next(one for one in found["agent"] if one["requestor"])
     assert (worker["altId"], worker["name"]) == ("terhikki-1", "Työntekijä")
     assert found["purposeOfEvent"][0]["text"] == "hoito"
-    assert {"reference": "Patient/p"} in [one.get("what") for one in found["entity"]]
+    assert {"reference": f"Patient/{id_}"} in [one.get("what") for one in found["entity"]]
     assert found["recorded"].startswith("2026-03-29")
     checked = client.post("/fhir/$validate", json=found, headers=header)
     assert [one for one in parse(checked.data)["issue"] if one["severity"] == "error"] == []
