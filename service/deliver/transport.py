@@ -12,9 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.exceptions import ConnectionError as NoConnection
-from requests.exceptions import RequestException, SSLError, Timeout
-from urllib3.exceptions import HTTPError
+from requests.exceptions import ConnectTimeout, RequestException, SSLError, Timeout
+from urllib3.exceptions import HTTPError, NewConnectionError
 
 from service.deliver.receivers.base import Limits, TransportError
 from service.fhir import json
@@ -62,7 +61,7 @@ def exchange(
 ) -> Answer:
     """The answer to one request, whatever its status (see `refusal`); `TransportError` where none came in full."""
     if not encrypted(url):
-        raise TransportError(issue("deliver.unencrypted", url=shown(url)), permanent=False)
+        raise TransportError(issue("deliver.unencrypted", url=shown(url)), sent=False)
     deadline = time.monotonic() + limits.total
     timeout = (limits.connect, min(limits.read, limits.total))
     try:
@@ -72,11 +71,25 @@ def exchange(
             content = _content(response, limits, deadline)
             return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, content)
     except SSLError:
-        raise TransportError(issue("deliver.certificate", url=shown(url))) from None
-    except Timeout:
-        raise TransportError(issue("deliver.timeout", url=shown(url))) from None
-    except (NoConnection, RequestException, HTTPError, OSError) as error:
-        raise TransportError(issue("deliver.connection", url=shown(url), reason=type(error).__name__)) from None
+        raise TransportError(issue("deliver.certificate", url=shown(url)), sent=False) from None
+    except Timeout as error:
+        sent = not isinstance(error, ConnectTimeout)
+        raise TransportError(issue("deliver.timeout", url=shown(url)), sent=sent) from None
+    except (RequestException, HTTPError, OSError) as error:
+        found = issue("deliver.connection", url=shown(url), reason=type(error).__name__)
+        raise TransportError(found, sent=not _never_connected(error)) from None
+
+
+def _never_connected(error: BaseException) -> bool:
+    """Whether there was no connection at all, so that nothing can have arrived."""
+    seen: BaseException | None = error
+    while seen is not None:
+        reason = getattr(seen, "reason", None)
+        if isinstance(seen, NewConnectionError) or isinstance(reason, NewConnectionError):
+            return True
+        inner = seen.args[0] if seen.args and isinstance(seen.args[0], BaseException) else None
+        seen = inner
+    return False
 
 
 def unconfirmed(status: int) -> TransportError:
@@ -90,12 +103,15 @@ def refusal(answer: Answer, now: datetime | None = None) -> TransportError:
     found = issue("deliver.refused", status=status)
     after = retry_after(answer.headers.get("retry-after", ""), now or datetime.now(UTC))
     if status in _LATER or status in _REFUSED or 300 <= status < 400:
-        return TransportError(found, retry_after=after, status=str(status))
+        return TransportError(found, retry_after=after, status=str(status), sent=status >= 500)
     if status in _MET:
-        return TransportError(found, whole=False, retry_after=after, status=str(status))
+        return TransportError(found, whole=False, retry_after=after, status=str(status), sent=False)
     if 200 <= status < 300:
         return unconfirmed(status)
-    return TransportError(found, permanent=status < 500, whole=False, retry_after=after, status=str(status))
+    permanent = status < 500
+    return TransportError(
+        found, permanent=permanent, whole=False, retry_after=after, status=str(status), sent=not permanent
+    )
 
 
 def retry_after(value: str, now: datetime) -> float | None:

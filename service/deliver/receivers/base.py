@@ -63,7 +63,8 @@ class Retries:
 class ReceiverSettings:
     """One receiver: what its TOML file says. `organisation` is a bare OID, `options` the table `[options]` of its kind.
 
-    `folder` is where the file lies: relative paths in it (keys, certificates, templates) start there.
+    `lanes` is how many deliveries one worker brings at a time. `folder` is where the file lies: relative paths in it
+    (keys, certificates, templates) start there.
     """
 
     name: str
@@ -75,6 +76,7 @@ class ReceiverSettings:
     options: Mapping[str, Any] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     retries: Retries = field(default_factory=Retries)
+    lanes: int = 2
     folder: Path = Path()
 
 
@@ -126,7 +128,8 @@ class Tools:
 class TransportError(Exception):
     """Nothing is confirmed. `issue` says why, without anything of the payload or a secret; `retry_after` in seconds.
 
-    `status` is what the receiver answered, where it answered.
+    `status` is what the receiver answered, where it answered; `sent` is False only where the receiver surely has
+    nothing of this shipment now that it did not have before.
     """
 
     def __init__(
@@ -137,6 +140,7 @@ class TransportError(Exception):
         whole: bool = True,
         retry_after: float | None = None,
         status: str = "",
+        sent: bool = True,
     ) -> None:
         super().__init__(issue.key)
         self.issue = issue
@@ -144,6 +148,7 @@ class TransportError(Exception):
         self.whole = whole
         self.retry_after = retry_after
         self.status = status
+        self.sent = sent
 
 
 class Session(Protocol):
@@ -173,7 +178,8 @@ class Receiver(Protocol):
     def send(self, shipment: Shipment, parts: tuple[Part, ...], session: Any) -> Receipt:
         """Bring them; returns only when the receiver has confirmed all of them. Raises `TransportError`.
 
-        Sending the same again changes nothing at the receiver: a reply may have been lost.
+        Sending the same again changes nothing at the receiver: a reply may have been lost. A withdrawal looks first
+        whether the receiver has it, and brings nothing (`Receipt("absent")`) where it has not.
         """
 
     def check(self, session: Any) -> list[Issue]:
