@@ -1,25 +1,5 @@
 """Mapping variants: folders of maps and ConceptMaps over a base, compiled as one set each.
 
-A variant is a folder `<name>/` with `variant.toml`, any `*.map`, and `concepts/*.json` (ConceptMap resources):
-
-    name = "yhdessa-tiimi"          # the name of the folder
-    extends = "base"                # the variant that this one builds on; left out only by a base
-    [title]
-    fi = "…"
-    sv = "…"
-    en = "…"
-    [entry]                         # kind of source document = the group that maps it, as `Group` or `map url#Group`
-    meeting = "MeetingToBundle"
-    [inbound]                       # kind of source document = the group that maps back to it
-    meeting = "BundleToMeeting"
-    [dropped]                       # source element that is not mapped on purpose = the reason
-    "Meeting.copies" = "Only printed, see …"
-    [applies]                       # which documents this variant maps: all that is given must hold
-    models = ["yhdessa-tiimi"]
-    counties = ["10"]
-    municipalities = ["285"]
-    organisations = ["1.2.246.10…"]
-
 `entry`, `inbound` and `dropped` are inherited and may be replaced key by key (`""` takes a dropped element back).
 A file `source.schema.json` beside it gives the source documents more fields (see `service/intake/schema.py`).
 Of several variants that apply to a document, the one with the most conditions maps it; then the one further from the
@@ -30,52 +10,22 @@ same code in the ConceptMap of the same url. A folder with an error is refused, 
 """
 
 import hashlib
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from service import assets
-from service.fhir.json import JsonError, parse
-from service.issues import LANGUAGES, Issue, has_errors, issue
+from service.issues import Issue, has_errors, issue
 from service.mapping.compiler import Compiled, compile_maps
 from service.mapping.conceptmaps import merged
-from service.mapping.model import Map
-from service.mapping.parser import parse_map
+from service.mapping.folder import OVERLAY, BrokenError, Folder, is_shipped, read
+from service.mapping.later import Later, now
 from service.mapping.shapes import TargetModel
-
-_KEYS = frozenset({"name", "extends", "title", "entry", "inbound", "dropped", "applies"})
-_APPLIES = frozenset({"models", "counties", "municipalities", "organisations"})
-OVERLAY = "source.schema.json"
 
 Overlays = tuple[Mapping[str, Any], ...]
 """What the folders of a variant add to the JSON Schemas of the source documents, from the base on."""
 Models = Callable[[Overlays], tuple[Iterable[TargetModel], list[Issue]]]
 """The types of the maps of a variant with those overlays, and what is wrong with the overlays."""
-
-
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """One variant as it lies on disk."""
-
-    name: str
-    path: Path
-    extends: str | None
-    title: Mapping[str, str]
-    entry: Mapping[str, str]
-    inbound: Mapping[str, str]
-    dropped: Mapping[str, str]
-    applies: Mapping[str, Sequence[str]]
-    maps: tuple[Map, ...]
-    concepts: tuple[Mapping[str, Any], ...]
-    overlay: Mapping[str, Any] | None
-    digest: str
-
-    @property
-    def changes_maps(self) -> bool:
-        """Whether the maps of this folder differ from those that it extends."""
-        return bool(self.maps or self.concepts or self.overlay)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +44,14 @@ class Variant:
     dropped: Mapping[str, str]
     applies: Mapping[str, Sequence[str]]
     overlays: Overlays
-    compiled: Compiled
     concepts: tuple[Mapping[str, Any], ...]
     hash: str
+    _compiled: Later[Compiled]
+
+    @property
+    def compiled(self) -> Compiled:
+        """The maps; those that travel with the program are compiled when this is first asked for."""
+        return self._compiled.get()
 
     def conditions(self, document: Mapping[str, Any]) -> int | None:
         """How many conditions of `[applies]` the document fulfils; None where it does not fulfil one."""
@@ -139,17 +94,17 @@ class Catalogue:
     def reload(self) -> tuple["Catalogue", list[Issue]]:
         """The catalogue as the folders are now; of a variant that has an error now, the last good one stays."""
         issues: list[Issue] = []
-        read: dict[str, Folder] = {}
+        folders: dict[str, Folder] = {}
         for place in self.folders:
             for path in sorted(one.parent for one in place.glob("*/variant.toml")):
-                found, problems = _read(path)
+                found, problems = read(path)
                 issues += problems
                 if found is not None:
-                    read[found.name] = found
+                    folders[found.name] = found
         variants: dict[str, Variant] = {}
-        for name in sorted(read, key=lambda one: (len(_chain(one, read)), one)):
+        for name in sorted(folders, key=lambda one: (len(_chain(one, folders)), one)):
             old = self.variants.get(name)
-            made, problems = _variant(name, read, old, self.models, variants)
+            made, problems = _variant(name, folders, old, self.models, variants)
             issues += [one for one in problems if one not in issues]
             if made is not None or old is not None:
                 variants[name] = made or old  # type: ignore[assignment]
@@ -159,96 +114,6 @@ class Catalogue:
 
 def _on_disk(name: str, folders: Iterable[Path]) -> bool:
     return any((place / name / "variant.toml").exists() for place in folders)
-
-
-def _read(path: Path) -> tuple[Folder | None, list[Issue]]:
-    issues: list[Issue] = []
-    settings = _settings(path / "variant.toml", issues)
-    digest = hashlib.sha256()
-    maps: list[Map] = []
-    concepts: list[Mapping[str, Any]] = []
-    overlay: Mapping[str, Any] | None = None
-    files = [*path.glob("*.map"), *path.glob("concepts/*.json"), *path.glob(OVERLAY), path / "variant.toml"]
-    for file in sorted(files):
-        data = file.read_bytes()
-        name = file.relative_to(path.parent).as_posix()
-        digest.update(f"{name}\0{len(data)}\0".encode() + data)
-        if file.suffix == ".map":
-            found, problems = parse_map(data.decode("utf-8", "replace"), name)
-            issues += problems
-            maps += [found] if found else []
-        elif file.name == OVERLAY:
-            overlay = _json(data, name, issues)
-        elif file.suffix == ".json":
-            concepts += _concepts(data, name, issues)
-    if has_errors(issues) or settings is None:
-        return None, issues
-    tables = {key: settings.get(key, {}) for key in ("title", "entry", "inbound", "dropped")}
-    made = Folder(
-        path.name, path, settings.get("extends"), **tables, applies=settings.get("applies", {}), maps=tuple(maps),
-        concepts=tuple(concepts), overlay=overlay, digest=digest.hexdigest(),
-    )  # fmt: skip
-    return made, issues
-
-
-def _settings(file: Path, issues: list[Issue]) -> dict[str, Any] | None:
-    where = f"{file.parent.name}/{file.name}"
-    try:
-        found = tomllib.loads(file.read_text("utf-8", errors="replace"))
-    except tomllib.TOMLDecodeError as error:
-        issues.append(issue("fml.variant-toml", where=where, reason=str(error)))
-        return None
-    problems = [f"`{key}` is not known" for key in found if key not in _KEYS]
-    if found.get("name") != file.parent.name:
-        problems.append(f"`name` must be `{file.parent.name}`, like the folder")
-    for key in ("title", "entry", "inbound", "dropped"):
-        table = found.get(key, {})
-        if not isinstance(table, dict) or not all(isinstance(one, str) for one in table.values()):
-            problems.append(f"`[{key}]` must hold texts")
-    problems += _wrong_conditions(found.get("applies", {}))
-    title = found.get("title")
-    if not isinstance(title, dict) or set(title) != set(LANGUAGES):
-        problems.append("`[title]` must hold fi, sv and en")
-    if not isinstance(found.get("extends", ""), str):
-        problems.append("`extends` must be the name of a variant")
-    issues += [issue("fml.variant-toml", where=where, reason=one) for one in problems]
-    return None if problems else found
-
-
-def _wrong_conditions(applies: Any) -> list[str]:
-    if not isinstance(applies, dict):
-        return ["`[applies]` must be a table"]
-    problems = [f"`[applies]` has no condition `{key}`" for key in applies if key not in _APPLIES]
-    for key, values in applies.items():
-        if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
-            problems.append(f"`{key}` in `[applies]` must be a list of texts")
-    return problems
-
-
-def _json(data: bytes, name: str, issues: list[Issue]) -> Any:
-    try:
-        return parse(data)
-    except JsonError as error:
-        inner = error.issue
-        line, column = inner.line or 1, inner.column or 1
-        where = f"{name}:{line}:{column}"
-        issues.append(issue("fml.variant-concepts", where=where, line=line, column=column, reason=inner.text()))
-        return None
-
-
-def _concepts(data: bytes, name: str, issues: list[Issue]) -> list[Mapping[str, Any]]:
-    before = len(issues)
-    found = _json(data, name, issues)
-    if len(issues) > before:
-        return []
-    if (
-        not isinstance(found, dict)
-        or found.get("resourceType") != "ConceptMap"
-        or not isinstance(found.get("url"), str)
-    ):
-        issues.append(issue("fml.variant-concepts", where=f"{name}:1:1", reason="it is no ConceptMap with a url"))
-        return []
-    return [found]
 
 
 def _chain(name: str, read: Mapping[str, Folder]) -> list[Folder]:
@@ -273,30 +138,46 @@ def _variant(
     if old is not None and old.hash == digest:
         return old, []
     own, parent = chain[-1], made.get(chain[-1].extends or "")
+    trusted = old is None and all(is_shipped(one.path) for one in chain)
+    issues: list[Issue] = []
     if parent is not None and not own.changes_maps:
-        compiled: Compiled | None = parent.compiled
-        concepts, issues = {one["url"]: one for one in parent.concepts}, list[Issue]()
+        compiled: Later[Compiled] = parent._compiled
+        concepts = {one["url"]: one for one in parent.concepts}
     else:
         concepts = _merged_concepts(chain)
-        # What travels with the program was checked when it was made; whatever else is new is checked now.
-        compiled, issues = _compiled(chain, models, concepts, check=old is not None or not _shipped(chain))
-    if compiled is None:
-        return None, issues
+        if trusted:
+            compiled = Later(lambda: _trusted(chain, models, concepts))
+        else:
+            found, issues = _compiled(chain, models, concepts, check=True)
+            if found is None:
+                return None, issues
+            compiled = now(found)
     tables = {key: _inherited([getattr(one, key) for one in chain]) for key in ("entry", "inbound", "dropped")}
-    for key in ("entry", "inbound"):
-        for kind, group in tables[key].items():
-            if not compiled.has(group):
-                issues.append(issue("fml.variant-entry", where=f"{name}/variant.toml", name=group, kind=kind))
+    issues += [] if trusted else _missing_groups(name, tables, compiled)
     if has_errors(issues):
         return None, issues
     return Variant(
         name, own.path, own.title, tuple(one.name for one in chain), **tables, applies=own.applies,
-        overlays=_overlays(chain), compiled=compiled, concepts=tuple(concepts.values()), hash=digest,
+        overlays=_overlays(chain), concepts=tuple(concepts.values()), hash=digest, _compiled=compiled,
     ), issues  # fmt: skip
 
 
-def _shipped(chain: Sequence[Folder]) -> bool:
-    return all(one.path.parent == assets.mappings() for one in chain)
+def _missing_groups(name: str, tables: Mapping[str, Mapping[str, str]], compiled: Later[Compiled]) -> list[Issue]:
+    """Groups that `variant.toml` names and no map has."""
+    return [
+        issue("fml.variant-entry", where=f"{name}/variant.toml", name=group, kind=kind)
+        for key in ("entry", "inbound")
+        for kind, group in tables[key].items()
+        if not compiled.get().has(group)
+    ]
+
+
+def _trusted(chain: Sequence[Folder], models: Models, concepts: Mapping[str, Mapping[str, Any]]) -> Compiled:
+    """The maps that travel with the program: they were checked when it was made."""
+    found, issues = _compiled(chain, models, concepts, check=False)
+    if found is None:
+        raise BrokenError(issues)
+    return found
 
 
 def _overlays(chain: Sequence[Folder]) -> Overlays:
@@ -318,7 +199,7 @@ def _compiled(
     if has_errors(issues):
         return None, [replace(one, where=one.where or f"{chain[-1].name}/{OVERLAY}") for one in issues]
     # The variant's own maps come first, so that the first group of a set is its own; layers say who replaces whom.
-    layers = [folder.maps for folder in chain]
+    layers = [folder.maps.get() for folder in chain]
     maps = [one for layer in reversed(layers) for one in layer]
     depth = {id(one): number for number, layer in enumerate(layers) for one in layer}
     return compile_maps(maps, types, concepts.values(), layer=lambda one: depth[id(one)], check=check)

@@ -18,5 +18,13 @@ def test_every_rule_is_right(converter: Converter, name: str) -> None:
     assert compiled.fields_used
 
 
+@pytest.mark.parametrize("name", ["base", "yhdessa-aika", "yhdessa-tiimi"])
+def test_every_kind_of_document_has_its_group(converter: Converter, name: str) -> None:
+    variant = converter.catalogue.variants[name]
+    groups = [*variant.entry.values(), *variant.inbound.values()]
+    assert groups
+    assert [one for one in groups if not variant.compiled.has(one)] == []
+
+
 def test_no_shipped_variant_is_forgotten(converter: Converter) -> None:
     assert set(converter.catalogue.variants) == {"base", "yhdessa-aika", "yhdessa-tiimi"}
