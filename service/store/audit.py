@@ -41,6 +41,8 @@ class Detail(msgspec.Struct, frozen=True, omit_defaults=True):
     purpose: str = ""
     basis: str = ""
     keys: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    confirmed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,8 @@ class Event:
 
     `interaction` is a code of http://hl7.org/fhir/restful-interaction or the name of an operation; `action` one of
     C R U D E; `outcome` 0 (success), 4, 8 or 12. In `detail`: `entities` and `patients` as relative references, `user`
-    the worker behind the client where it is known, `provider` and `recipient` organisations (OIDs), `basis` the
-    provision or permission relied on, `keys` those of the issues in the answer.
+    the worker behind the client where it is known, `provider` and `recipient` organisations (OIDs; of the first there
+    can be several, between spaces), `basis` the provision or permission relied on, `keys` those of the issues in the answer.
     """
 
     client: str

@@ -29,6 +29,11 @@ _INTERACTIONS = frozenset(
         "operation",
     }
 )
+# What left the record, or was taken back, rather than was done in it.
+_GIVEN_OUT = {
+    "disclosure": ("disclose", "Disclose Record Lifecycle Event"),
+    "withdrawal": ("deprecate", "Deprecate Record Lifecycle Event"),
+}
 _DICOM = "http://dicom.nema.org/resources/ontology/DCM"
 _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 _OID = "urn:ietf:rfc:3986"
@@ -42,7 +47,7 @@ def audit_event(row: Row) -> dict[str, Any]:
         "resourceType": "AuditEvent",
         "id": row.id,
         "meta": {"versionId": "1", "lastUpdated": instant(row.recorded)},
-        "type": _coding("http://terminology.hl7.org/CodeSystem/audit-event-type", "rest", "RESTful Operation"),
+        "type": _type(detail.interaction),
         "subtype": [_subtype(detail.interaction)],
         "action": row.action,
         "recorded": instant(row.recorded),
@@ -62,7 +67,15 @@ def _coding(system: str, code: str, display: str = "") -> dict[str, str]:
     return {"system": system, "code": code} | ({"display": display} if display else {})
 
 
+def _type(interaction: str) -> dict[str, str]:
+    if interaction in _GIVEN_OUT:
+        return _coding(_DICOM, "110106", "Export")
+    return _coding("http://terminology.hl7.org/CodeSystem/audit-event-type", "rest", "RESTful Operation")
+
+
 def _subtype(interaction: str) -> dict[str, str]:
+    if interaction in _GIVEN_OUT:
+        return _coding("http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle", *_GIVEN_OUT[interaction])
     if interaction in _INTERACTIONS:
         return _coding("http://hl7.org/fhir/restful-interaction", interaction)
     return _coding("https://yhdessa.example/fhir/CodeSystem/operation", interaction)
@@ -119,7 +132,8 @@ def _role(code: str, display: str) -> dict[str, str]:
 def _described(row: Row) -> dict[str, Any]:
     """What the law wants said of a disclosure and has no element of its own."""
     detail = row.event().detail
-    told = (("provider", detail.provider), ("basis", detail.basis), ("request", detail.request))
+    providers = [("provider", one) for one in detail.provider.split()]
+    told = (*providers, ("basis", detail.basis), ("request", detail.request))
     further = [{"type": name, "valueString": value} for name, value in told if value]
     made: dict[str, Any] = {"description": detail.description} if detail.description else {}
     made["type"] = _coding("http://terminology.hl7.org/CodeSystem/audit-entity-type", "4", "Other")

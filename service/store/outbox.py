@@ -94,6 +94,13 @@ def change(connection: Connection, ids: Iterable[int], states: Sequence[str], va
     return int(connection.execute(update(outbox).where(these).values(**given)).rowcount)
 
 
+def withdrawn_after(connection: Connection, row: Delivery) -> bool:
+    """Whether the receiver is to give back what `row` brings: a withdrawal was written after it."""
+    later = (outbox.c.reference == row.reference, outbox.c.receiver == row.receiver, outbox.c.id > (row.id or 0))
+    statement = select(outbox.c.id).where(*later, outbox.c.payload == WITHDRAWAL, outbox.c.state != CANCELLED).limit(1)
+    return connection.execute(statement).first() is not None
+
+
 def listed(
     connection: Connection,
     *,

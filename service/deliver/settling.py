@@ -1,0 +1,172 @@
+"""What became of shipments, written down: many in one transaction, each only by who still holds its lease.
+
+The row of the log, the Provenance and what the recipient may now see are written where the row becomes `delivered`,
+in the same transaction: each once, or not at all and then again.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from service.deliver import disclosing
+from service.deliver.backoff import opened, pause
+from service.deliver.receivers.base import Receipt, Retries, TransportError
+from service.deliver.shipments import Ready, Stopped
+from service.store import circuits
+from service.store.audit import Event, record
+from service.store.circuits import Circuit
+from service.store.claims import Claim, finish
+from service.store.disclosures import disclose
+from service.store.outbox import DELIVERED, PARKED, WAITING, withdrawn_after
+from service.store.parameters import Parameters
+from service.store.records import Author, Change
+from service.store.resources import apply, prepare
+from service.store.values import micros
+
+GAVE_UP = "deliver.gave-up"
+ABSENT = "absent"
+_DAY = 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The receiver has it."""
+
+    ready: Ready
+    receipt: Receipt
+    at: datetime
+
+    @property
+    def claim(self) -> Claim:
+        return self.ready.claim
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The receiver has not confirmed it."""
+
+    claim: Claim
+    error: TransportError
+    at: datetime
+
+
+Outcome = Confirmed | Failed | Stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How many rows came to which state, and how the receiver does now; `lost` are others' by now."""
+
+    states: dict[str, int]
+    lost: int
+    circuit: Circuit
+
+
+def settle(
+    connection: Connection,
+    receiver: str,
+    retries: Retries,
+    outcomes: Sequence[Outcome],
+    parameters: Parameters,
+    now: datetime,
+    pauses: Callable[[Retries, int, float | None], float] = pause,
+) -> Settled:
+    """Write down what became of rows of one receiver, in the order in which it happened."""
+    states: dict[str, int] = {}
+    done: list[Confirmed] = []
+    for one in outcomes:
+        state = _confirmed(connection, one) if isinstance(one, Confirmed) else None
+        if isinstance(one, Failed):
+            state = _failed(connection, one, retries, now, pauses)
+        elif isinstance(one, Stopped):
+            values = {"state": one.state, "reason": one.reason, "doubt": int(one.claim.doubted)}
+            state = one.state if finish(connection, one.claim, values) else None
+        elif state is not None and isinstance(one, Confirmed):
+            done.append(one)
+        if state is not None:
+            states[state] = states.get(state, 0) + 1
+    circuit = _circuit(connection, receiver, retries, outcomes, micros(now))
+    _disclose(connection, [one for one in done if one.receipt.status != ABSENT], parameters, now)
+    return Settled(states, len(outcomes) - sum(states.values()), circuit)
+
+
+def _confirmed(connection: Connection, one: Confirmed) -> str | None:
+    digests = "".join(one.ready.digests)
+    values = {
+        "state": DELIVERED,
+        "reason": None,
+        "doubt": 0,
+        "status": one.receipt.status,
+        "confirmed": one.receipt.reference,
+        "delivered": micros(one.at),
+        "digest": bytes.fromhex(digests) if len(one.ready.digests) == 1 else hashlib.sha256(digests.encode()).digest(),
+        "contents": disclosing.contents(one.ready),
+    }
+    return DELIVERED if finish(connection, one.claim, values) else None
+
+
+def _failed(
+    connection: Connection,
+    one: Failed,
+    retries: Retries,
+    now: datetime,
+    pauses: Callable[[Retries, int, float | None], float],
+) -> str | None:
+    error, row = one.error, one.claim.row
+    values = {
+        "status": error.status or error.issue.key,
+        "reason": error.issue.key,
+        "doubt": int(error.sent or one.claim.doubted),
+    }
+    tired = not error.whole and row.attempts >= retries.attempts
+    if error.permanent or tired or micros(now) - row.created > retries.days * _DAY:
+        values["state"] = PARKED
+        if not error.permanent and not tired:
+            values["reason"] = GAVE_UP
+    else:
+        wait = timedelta(seconds=pauses(retries, row.attempts, error.retry_after))
+        values["not_before"] = micros(now + wait)
+    return str(values.get("state", WAITING)) if finish(connection, one.claim, values) else None
+
+
+def _circuit(connection: Connection, receiver: str, retries: Retries, outcomes: Sequence[Outcome], now: int) -> Circuit:
+    """How the receiver does after these, the last of them first: one that was confirmed ends all failures before it."""
+    failures: list[Failed] = []
+    confirmed = sum(isinstance(one, Confirmed) for one in outcomes)
+    for one in reversed(outcomes):
+        if isinstance(one, Confirmed) or (isinstance(one, Failed) and not one.error.whole):
+            break
+        if isinstance(one, Failed):
+            failures.append(one)
+    answered = any(isinstance(one, Confirmed) or (isinstance(one, Failed) and not one.error.whole) for one in outcomes)
+    if answered:
+        circuits.succeeded(connection, receiver, now, confirmed)
+    if not failures:
+        return circuits.get(connection, receiver)
+    last = failures[0].error
+    state = circuits.failed(connection, receiver, now, len(failures), last.status or last.issue.key)
+    asked = [one.error.retry_after for one in failures if one.error.retry_after is not None]
+    if state.failures >= retries.failures or asked:
+        seconds = opened(retries, state.openings, max(asked) if asked else None)
+        circuits.open_(connection, receiver, now + int(seconds * 1_000_000))
+    return circuits.get(connection, receiver)
+
+
+def _disclose(connection: Connection, done: Sequence[Confirmed], parameters: Parameters, now: datetime) -> None:
+    at = micros(now) // 1000 * 1000
+    events: list[Event] = []
+    for one in done:
+        ready = one.ready
+        events.append(disclosing.event(ready, one.receipt))
+        if not ready.given:
+            continue
+        made = disclosing.provenance(ready, one.receipt, one.at)
+        change = prepare(Change("Provenance", made["id"], "PUT", made), parameters)
+        apply(connection, [change], {}, Author(disclosing.CLIENT, ready.organisation), at)
+        # Taken back while it was on its way: it was given, so it is logged, but it is not to be seen here.
+        if not withdrawn_after(connection, one.claim.row):
+            disclose(connection, ready.shipment.recipient.organisation, ready.given, at)
+    record(connection, events, now)

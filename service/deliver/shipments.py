@@ -1,0 +1,267 @@
+"""From rows in hand to bytes that may leave: what the store holds now, what of it is permitted now, guarded.
+
+claims ─▶ belonging ─▶ policy.may ─▶ receiver.parts ─▶ guard ─▶ Ready | Stopped
+"""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from service.deliver.receivers.base import Json, Part, Receiver, Shipment, Tools, TransportError
+from service.fhir.json import encode, parse
+from service.issues import Issue, issue
+from service.pipeline import Narrator
+from service.policy import Basis, Permitted, Policy, Recipient, Refused, may, protects, withdrawal
+from service.store import outbox
+from service.store.belonging import Belonging, belonging, last_bodies, last_of, owner
+from service.store.claims import Claim
+from service.store.disclosures import Given
+from service.store.outbox import CANCELLED, PARKED, WITHDRAWAL, Delivery
+from service.store.reconcile import SUPERSEDED
+from service.store.records import Stored
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_KEPT = 4000
+# Whatever a receiver may have of a plan that it got without our knowing.
+_OF_A_PLAN = ("CarePlan", "Goal", "Task", "ServiceRequest", "QuestionnaireResponse", "CareTeam", "Appointment")
+# Refusals by which nothing was decided: the case itself cannot be given out as it is, and somebody must look.
+_PARKING = ("policy.invalid", "policy.protected", "policy.rule")
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A shipment and its bytes; `organisation` is whose it is, `given` what of it the recipient then has."""
+
+    claim: Claim
+    shipment: Shipment
+    parts: tuple[Part, ...]
+    organisation: str
+    patients: tuple[str, ...]
+    given: tuple[Given, ...]
+    bases: tuple[Basis, ...]
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """SHA-256 of the exact bytes of each part, in hexadecimal."""
+        return tuple(hashlib.sha256(part.body).hexdigest() for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A row that is not sent: `state` is what becomes of it, `reason` the key of an issue or a word for it."""
+
+    claim: Claim
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """What shipments are made with: the policy, how narratives are written, how pages are made and checked."""
+
+    policy: Policy
+    narrator: Narrator | None = None
+    tools: Tools = field(default_factory=Tools)
+
+
+class Bodies:
+    """Parsed versions of resources, which never change; a dictionary per version, shared by all threads."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, int], Json] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, stored: Stored) -> Json:
+        key = (stored.reference, stored.version)
+        with self._lock:
+            found = self._kept.get(key)
+        if found is None:
+            found = parse(stored.body or b"{}")
+            with self._lock:
+                self._kept[key] = found
+                if len(self._kept) > _KEPT:
+                    self._kept.popitem(last=False)
+        return found
+
+
+def prepared(
+    connection: Connection, claims: Sequence[Claim], receiver: Receiver, kit: Kit, bodies: Bodies, now: datetime
+) -> list[Ready | Stopped]:
+    """Each of the rows as it may leave at `now`, or why not; the connection is only read from."""
+    plans = _plans(connection, [one for one in claims if one.row.payload != WITHDRAWAL])
+    made: list[Ready | Stopped] = []
+    for claim in claims:
+        if claim.row.payload == WITHDRAWAL:
+            made.append(_taken_back(connection, claim, receiver, kit, bodies))
+        else:
+            made.append(_given(claim, plans.get(claim.id), receiver, kit, bodies, now))
+    return made
+
+
+def _plans(connection: Connection, claims: Iterable[Claim]) -> dict[int, Belonging]:
+    """What belongs to the plan of each row; of a row in doubt, as it was when it was first sent."""
+    moments: dict[int | None, list[Claim]] = {}
+    for one in claims:
+        moments.setdefault(one.row.as_of if one.doubted else None, []).append(one)
+    found: dict[int, Belonging] = {}
+    for moment, some in moments.items():
+        plans = belonging(connection, {_id(one.row) for one in some}, moment)
+        found |= {one.id: plans[_id(one.row)] for one in some if _id(one.row) in plans}
+    return found
+
+
+def _given(
+    claim: Claim, held: Belonging | None, receiver: Receiver, kit: Kit, bodies: Bodies, now: datetime
+) -> Ready | Stopped:
+    if held is None:
+        return Stopped(claim, CANCELLED, "retired")
+    if claim.superseded and not claim.doubted:
+        return Stopped(claim, CANCELLED, SUPERSEDED)
+    case = _collection([held.plan, *held.others], bodies)
+    permissions = [bodies.of(one) for one in held.others if one.type == "Consent"]
+    found = may(recipient(receiver), case, permissions, now, policy=kit.policy, narrator=kit.narrator)
+    if isinstance(found, Refused):
+        key = found.issue.key
+        return Stopped(claim, PARKED if key.startswith(_PARKING) else CANCELLED, key)
+    stored = {one.reference: one for one in (held.plan, *held.others)}
+    return _ready(claim, found, held.organisation, stored, case, receiver, kit)
+
+
+def _ready(
+    claim: Claim,
+    found: Permitted,
+    organisation: str,
+    stored: Mapping[str, Stored],
+    case: Json,
+    receiver: Receiver,
+    kit: Kit,
+) -> Ready | Stopped:
+    shipment = _shipment(claim.row, receiver, found.bundle, _language(found.bundle))
+    try:
+        parts = receiver.parts(shipment, kit.tools)
+    except TransportError as error:
+        return Stopped(claim, PARKED, error.issue.key)
+    leaks = [one for part in parts for one in _guarded(part, found, case)]
+    if leaks:
+        return Stopped(claim, PARKED, leaks[0].key)
+    return Ready(
+        claim,
+        shipment,
+        parts,
+        organisation,
+        _patients(found.bundle),
+        tuple(_copies(found.bundle, stored)),
+        found.bases,
+    )
+
+
+def _guarded(part: Part, found: Permitted, case: Json) -> list[Issue]:
+    """What of the part may not leave; a PDF's text is checked by whoever makes it, its name here."""
+    if part.content_type.startswith("application/pdf"):
+        return found.guard.check(part.name.encode())
+    return found.guard.check(part.name.encode() + b"\n" + part.body)
+
+
+def _taken_back(connection: Connection, claim: Claim, receiver: Receiver, kit: Kit, bodies: Bodies) -> Ready | Stopped:
+    """What takes back all that the receiver got of the plan, or may have got."""
+    row = claim.row
+    earlier = [one for one in outbox.of(connection, [row.reference]) if one.receiver == row.receiver]
+    earlier = [one for one in earlier if (one.id or 0) < claim.id and one.payload != WITHDRAWAL]
+    sent, known = _sent(connection, earlier, _id(row))
+    if not sent:
+        return Stopped(claim, CANCELLED, "nothing-given")
+    case = _collection(known, bodies)
+    bundle = withdrawal(case, sent)
+    shipment = _shipment(row, receiver, bundle, _language(case))
+    try:
+        parts = receiver.parts(shipment, kit.tools)
+    except TransportError as error:
+        return Stopped(claim, PARKED, error.issue.key)
+    leaks = [one for part in parts for one in protects(part.name.encode() + b"\n" + part.body, case)]
+    if leaks:
+        return Stopped(claim, PARKED, leaks[0].key)
+    return Ready(claim, shipment, parts, owner(connection, _id(row)), _patients(case), (), ())
+
+
+def _sent(connection: Connection, earlier: Sequence[Delivery], id_: str) -> tuple[list[str], list[Stored]]:
+    """The references of what was given in these rows, and the resources as they were then, the plan first."""
+    pairs: dict[str, int] = {}
+    found: dict[str, Stored] = {}
+    for one in earlier:
+        pairs.update(parse(one.contents or b"[]"))
+        if one.doubt and one.contents is None:
+            held = belonging(connection, [id_], one.as_of).get(id_)
+            around = (held.plan, *held.others) if held is not None else ()
+            found |= {each.reference: each for each in around if each.type in _OF_A_PLAN}
+    keys = [(*_key(reference), version) for reference, version in pairs.items()]
+    found |= {one.reference: one for one in last_bodies(connection, keys)}
+    plan = found.pop(f"CarePlan/{id_}", None) or last_of(connection, id_)
+    if plan is None or not (pairs or found):
+        return [], []
+    known = [plan, *found.values()]
+    return [one.reference for one in known], known
+
+
+def recipient(receiver: Receiver) -> Recipient:
+    """The organisation behind a receiver, as the policy knows it."""
+    chosen = receiver.settings
+    return Recipient(chosen.organisation, chosen.sector, chosen.name)
+
+
+def poisoned(claim: Claim) -> TransportError:
+    """What is said of a row that something in our own program stumbles over."""
+    return TransportError(issue("deliver.fault", reference=claim.row.reference), whole=False, sent=False)
+
+
+def _shipment(row: Delivery, receiver: Receiver, bundle: Json, language: str) -> Shipment:
+    return Shipment(
+        row.id or 0,
+        row.payload,
+        row.reference,
+        row.version,
+        row.family,
+        _EPOCH + timedelta(microseconds=row.created),
+        recipient(receiver),
+        bundle,
+        language,
+    )
+
+
+def _collection(every: Iterable[Stored], bodies: Bodies) -> Json:
+    entries: list[dict[str, Any]] = [{"resource": bodies.of(one)} for one in every]
+    return {"resourceType": "Bundle", "type": "collection", "entry": entries}
+
+
+def _copies(bundle: Json, stored: Mapping[str, Stored]) -> Iterable[Given]:
+    """What the recipient has when it has the bundle: copies with less in them than the resources they are of."""
+    for entry in bundle["entry"]:
+        content = entry["resource"]
+        reference = f"{content['resourceType']}/{content.get('id')}"
+        if reference in stored:
+            one = stored[reference]
+            copy = encode(content)
+            yield Given(one.type, one.id, one.version, None if copy == one.body else copy)
+
+
+def _patients(bundle: Json) -> tuple[str, ...]:
+    resources = [entry["resource"] for entry in bundle["entry"]]
+    return tuple(f"Patient/{one['id']}" for one in resources if one["resourceType"] == "Patient")
+
+
+def _language(bundle: Json) -> str:
+    return str(bundle["entry"][0]["resource"].get("language", "fi"))[:2]
+
+
+def _id(row: Delivery) -> str:
+    return row.reference.partition("/")[2]
+
+
+def _key(reference: str) -> tuple[str, str]:
+    type_name, _, id_ = reference.partition("/")
+    return type_name, id_
