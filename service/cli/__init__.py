@@ -9,6 +9,7 @@ import click
 COMMANDS = {
     "demo": "Show the whole way, from documents to FHIR, and end.",
     "convert": "Turn source documents into FHIR Bundles.",
+    "batch": "Convert a whole backlog of documents, on all cores or on a cluster.",
     "restore": "Turn Bundles that were made of documents back into documents.",
     "keyed": "Show the form of a document that the maps read, for other engines.",
     "validate": "Check FHIR resources against R4 and profiles.",

@@ -5,6 +5,7 @@ https://filesystem-spec.readthedocs.io/
 
 import contextlib
 import functools
+import importlib
 import os
 import sys
 from collections.abc import Iterator
@@ -44,6 +45,9 @@ class Target(Protocol):
 
     def names(self, folder: str) -> set[str]:
         """The names of the files in a folder, none where it is missing."""
+
+    def sweep(self, folder: str) -> None:
+        """Remove from a folder what a killed writer has left beside its file; nobody may be writing now."""
 
     def remove(self, folder: str) -> None:
         """Remove a folder with all that is in it, or a file."""
@@ -105,9 +109,19 @@ class Local:
     def names(self, folder: str) -> set[str]:
         place = self.folder / folder
         try:
-            return {one.name for one in place.iterdir() if one.is_file()} if place.is_dir() else set()
+            names = {one.name for one in place.iterdir() if one.is_file()} if place.is_dir() else set[str]()
         except OSError as error:
             raise _unreadable(str(place), error) from None
+        return {one for one in names if not _is_beside(one)}
+
+    def sweep(self, folder: str) -> None:
+        place = self.folder / folder
+        try:
+            for one in list(place.iterdir()) if place.is_dir() else ():
+                if _is_beside(one.name):
+                    one.unlink(missing_ok=True)
+        except OSError as error:
+            raise _unwritable(str(place), error) from None
 
     def remove(self, folder: str) -> None:
         import shutil
@@ -188,6 +202,9 @@ class Remote:
             raise _unreadable(f"{self.url}/{folder}", error) from None
         return {str(one["name"]).rpartition("/")[2] for one in rows if one["type"] == "file"}
 
+    def sweep(self, folder: str) -> None:
+        """Nothing: what was not uploaded to its end is not there."""
+
     def remove(self, folder: str) -> None:
         system, root = self._place
         try:
@@ -200,8 +217,7 @@ class Remote:
 
 def connected(url: str) -> tuple[Any, str]:
     """The fsspec file system of `url` and the path in it. `TargetError` where it needs what is not installed."""
-    import fsspec
-
+    fsspec = importlib.import_module("fsspec")
     try:
         system, path = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as error:
@@ -213,6 +229,10 @@ def failures() -> tuple[type[Exception], ...]:
     """What a file system raises; those of S3 are known only where it was loaded, and are no OSErrors."""
     loaded = sys.modules.get("botocore.exceptions")
     return (OSError, TimeoutError, *((loaded.BotoCoreError, loaded.ClientError) if loaded else ()))
+
+
+def _is_beside(name: str) -> bool:
+    return name.startswith(".") and name.endswith(".part")
 
 
 def reason(error: BaseException) -> str:
