@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from service.fhir import json
-from service.issues import has_errors
+from service.issues import Issue, has_errors, issue
 from service.pipeline import Converted
 from service.store import Author, Store, documents
 from service.store.audit import Detail, Event, record
@@ -40,14 +40,18 @@ def accept(
     author: Author,
     event: Event | None = None,
     shortcut: bool = True,
+    only: str | None = None,
     **options: Any,
 ) -> Accepted:
     """Accept one document (JSON text).
 
-    What it brings belongs to the organisation in its `source`; `author` names the client. `event` is recorded in the
+    What it brings belongs to the organisation in its `source`; `author` names the client. Where `only` is given, that
+    must be this organisation (OID). `event` is recorded in the
     same transaction when something is written, and only then. With `shortcut` a document that is here already is not
     converted again. `options` go to the converter. Raises `StoreError` where the store cannot go on (`store.busy`).
     """
+    if others := foreign(text, only):
+        return without("invalid", None, others)
     if shortcut and (known := _known(store, text)) is not None:
         return known
     converted = converter.convert_text(text, **options)
@@ -64,7 +68,8 @@ def accept(
         done = work(connection)
         if event is not None and done.status in ("created", "updated"):
             entities = tuple(sorted({*done.resources, *done.written}))
-            record(connection, [replace(event, detail=_about(event, entities))], now)
+            about = _about(event, entities, document.identity.organisation)
+            record(connection, [replace(event, detail=about)], now)
         return done
 
     try:
@@ -74,11 +79,30 @@ def accept(
     return replace(done, issues=(*converted.issues, *done.issues), converted=converted)
 
 
-def _about(event: Event, entities: tuple[str, ...]) -> Detail:
-    """The event's detail with what the document is about."""
+def foreign(text: bytes, only: str | None) -> list[Issue]:
+    """Why a document is not taken from a client that may bring only those of the organisation `only` (None: any).
+
+    Decided before anything else, so that nobody learns whether another organisation's document is here. What cannot be
+    read is told by the converter.
+    """
+    if only is None:
+        return []
+    try:
+        value = json.parse(text)
+    except json.JsonError:
+        return []
+    source = value.get("source") if isinstance(value, dict) else None
+    named = source.get("organisation") if isinstance(source, dict) else None
+    if not isinstance(named, str) or named == only:
+        return []
+    return [issue("auth.other-organisation", pointer="/source/organisation")]
+
+
+def _about(event: Event, entities: tuple[str, ...], provider: str) -> Detail:
+    """The event's detail with what the document is about, and whose register it is in."""
     patients = tuple(one for one in entities if one.startswith("Patient/"))
     others = tuple(one for one in entities if one not in patients)
-    return msgspec.structs.replace(event.detail, entities=others, patients=patients)
+    return msgspec.structs.replace(event.detail, entities=others, patients=patients, provider=provider)
 
 
 def _prepared(store: Store, resource: Mapping[str, Any]) -> Prepared:

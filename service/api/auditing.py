@@ -40,13 +40,16 @@ class Use:
     description: str = ""
     entities: list[str] = field(default_factory=list)
     patients: list[str] = field(default_factory=list)
+    providers: list[str] = field(default_factory=list)
     keys: tuple[str, ...] = ()
     is_recorded: bool = False
 
     def touch(self, *found: Stored) -> None:
-        """Note resources that are shown or written, and the patients they are about."""
+        """Note resources that are shown or written, the patients they are about, and whose registers they are in."""
         for one in found:
             self.mention(one.reference, one.body)
+            if one.organisation and one.organisation not in self.providers:
+                self.providers.append(one.organisation)
 
     def mention(self, reference: str, body: bytes | None) -> None:
         if len(self.entities) < _MOST and reference not in self.entities:
@@ -82,7 +85,7 @@ def event(status: int = 200) -> Event:
         address=request.remote_addr or "",
         request=g.request_id,
         description=one.description,
-        provider=by.organisation if by.role == "source" else "",
+        provider=" ".join(sorted(one.providers)) or (by.organisation if by.role == "source" else ""),
         purpose=_said(PURPOSE),
         keys=one.keys or g.get("issue_keys", ()),
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 
-from service.accept import accept
+from service.accept import accept, foreign
 from service.api import auditing
 from service.api.answers import FHIR, JSON, NDJSON, answer, body, fhir, language, sent, wanted
 from service.api.caller import caller, may
@@ -15,7 +15,7 @@ from service.api.context import store
 from service.api.engine import engine
 from service.api.errors import Refused, refused, status_of
 from service.api.metrics import count_document
-from service.fhir.json import JsonError, encode, parse
+from service.fhir.json import encode
 from service.issues import Issue, has_errors, issue, outcome
 from service.pipeline import Converted
 from service.store import StoreError
@@ -40,9 +40,11 @@ def take(text: bytes, *, dry_run: bool, whole: bool, event: bool) -> Accepted:
 
     With `event` the call is logged in the same transaction, where something is written.
     """
-    _check_organisation(text)
+    only = _only()
     style = engine().settings.activity_style
-    if dry_run:
+    if dry_run and (others := foreign(text, only)):
+        done = without("invalid", None, others)
+    elif dry_run:
         done = converted(engine().converter.convert_text(text, activity_style=style))
     else:
         by, moment = caller(), current_app.extensions["yhdessa-clock"]()
@@ -55,6 +57,7 @@ def take(text: bytes, *, dry_run: bool, whole: bool, event: bool) -> Accepted:
             author=by.author,
             event=entry,
             shortcut=not whole,
+            only=only,
             activity_style=style,
         )
         if event and done.status in ("created", "updated"):
@@ -78,21 +81,12 @@ def status_of_document(done: Accepted) -> int:
     return STATUS.get(done.status) or status_of(done.issues)
 
 
-def _check_organisation(text: bytes) -> None:
-    """End the request where the document is another organisation's; what cannot be read is told by the converter."""
-    by = caller()
+def _only() -> str | None:
+    """The organisation whose documents the caller may bring; None where anybody's. Ends the request of others."""
     may("c", "*")
     may("u", "*")
-    if by.role == "admin":
-        return
-    try:
-        document = parse(text)
-    except JsonError:
-        return
-    source = document.get("source") if isinstance(document, dict) else None
-    named = source.get("organisation") if isinstance(source, dict) else None
-    if isinstance(named, str) and named.removeprefix("urn:oid:") != by.organisation:
-        raise Refused([issue("auth.other-organisation", pointer="/source/organisation")])
+    by = caller()
+    return None if by.role == "admin" else by.organisation
 
 
 @blueprint.post("/documents")

@@ -21,8 +21,8 @@ from service.api.parameters import read_body
 from service.fhir.json import pretty
 from service.fhir.shown import shown
 from service.issues import Issue, has_errors, issue, outcome
-from service.store import Stored, StoreError, Written
-from service.store.query import Pair
+from service.store import Stored, Written
+from service.store.query import Pair, plain
 from service.validation.run import Options
 
 _PREFER = re.compile(r"(return|handling)\s*=\s*\"?([A-Za-z-]+)\"?")
@@ -61,12 +61,8 @@ def query_pairs() -> list[Pair]:
 
 
 def pairs_of(text: str) -> list[Pair]:
-    """The parameters in `text`, decoded. No value can hold a NUL: there is none in a resource either."""
-    found = parse_qsl(text, keep_blank_values=True)
-    for name, value in found:
-        if "\x00" in name + value:
-            raise StoreError(issue("store.search-value", parameter=name, value="NUL"))
-    return found
+    """The parameters in `text`, decoded. Raises `StoreError` for characters that no resource can hold."""
+    return plain(parse_qsl(text, keep_blank_values=True))
 
 
 def criteria() -> list[Pair]:
@@ -148,6 +144,8 @@ def written(done: Written, issues: Sequence[Issue] = ()) -> Response:
     """The answer to a write, as `Prefer` wants it; of what the caller may not see, only that it was done."""
     fhir_wanted()
     one = done.stored
+    if done.status == "proposed":
+        return fhir(outcome([*issues, proposed(done)], language()), 202, fhir_wanted())
     if one is None:
         return fhir(outcome(issues, language()))
     status = 201 if done.status == "created" else 200
@@ -161,3 +159,8 @@ def written(done: Written, issues: Sequence[Issue] = ()) -> Response:
     if done.status in ("created", "updated", "unchanged"):
         response.headers["Location"] = location(one)
     return response
+
+
+def proposed(done: Written) -> Issue:
+    """What the sender of an answer is told that was kept beside another organisation's resource."""
+    return issue("inbound.proposed", id=done.answer)

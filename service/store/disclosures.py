@@ -57,7 +57,7 @@ def copy_for(connection: Connection, organisations: Iterable[str], key: Key) -> 
     What has been deleted since is no longer shown.
     """
     statement = (
-        select(version.c.version, version.c.updated, version.c.method, disclosure.c.copy)
+        select(version.c.version, version.c.updated, version.c.method, disclosure.c.copy, resource.c.organisation)
         .select_from(disclosure)
         .join(resource, resource.c.rid == disclosure.c.rid)
         .join(version, and_(version.c.rid == disclosure.c.rid, version.c.version == disclosure.c.upto))
@@ -67,7 +67,9 @@ def copy_for(connection: Connection, organisations: Iterable[str], key: Key) -> 
         .limit(1)
     )
     row = connection.execute(statement).one_or_none()
-    return None if row is None else Stored(*key, row.version, row.updated, row.method, bytes(row.copy))
+    if row is None:
+        return None
+    return Stored(*key, row.version, row.updated, row.method, bytes(row.copy), row.organisation)
 
 
 def withdraw(connection: Connection, organisation: str, keys: Iterable[Key]) -> None:

@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/search.html
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +21,7 @@ Total = Literal["none", "estimate", "accurate"]
 Summary = Literal["true", "text", "data", "count", "false"]
 
 # Of the format of the answer and its pages: the caller's own business.
+_STRANGE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 _NOT_OURS = frozenset({"_format", "_pretty", "_page"})
 MOST = 1000
 DEFAULT = 50
@@ -126,7 +128,20 @@ def parse(
 
     `expand` lists value sets for `:in`; `most` is the largest page.
     """
-    return _Parser(parameters, Reader(parameters, now, expand), most).query(type_name, list(pairs))
+    return _Parser(parameters, Reader(parameters, now, expand), most).query(type_name, plain(pairs))
+
+
+def plain(pairs: Iterable[Pair]) -> list[Pair]:
+    """The same pairs. Raises `StoreError` where one has a control character or half a surrogate pair.
+
+    No resource can hold them, and a database does not take each of them.
+    """
+    found = list(pairs)
+    for name, value in found:
+        if strange := _STRANGE.search(name + value):
+            shown = _STRANGE.sub("\N{REPLACEMENT CHARACTER}", name)
+            raise StoreError(issue("store.search-value", parameter=shown, value=f"U+{ord(strange[0]):04X}"))
+    return found
 
 
 _CONTROL = frozenset({"_sort", "_count", "_total", "_summary", "_elements"})

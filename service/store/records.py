@@ -33,7 +33,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One version of a resource: `body` holds its exact JSON, nothing where it was deleted; `updated` microseconds."""
+    """One version of a resource: `body` holds its exact JSON, nothing where it was deleted; `updated` microseconds.
+
+    `organisation` (OID) is whose register the resource is in.
+    """
 
     type: str
     id: str
@@ -41,6 +44,7 @@ class Stored:
     updated: int
     method: str
     body: bytes | None
+    organisation: str = ""
 
     @property
     def reference(self) -> str:

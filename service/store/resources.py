@@ -151,7 +151,7 @@ def apply(
     rids = _insert(connection, fresh, author, now)
     if fresh_rids is not None:
         fresh_rids.update(rids)
-    news = [_News(one, rids[one.change.key], 1, now, "created") for one in fresh]
+    news = [_News(one, rids[one.change.key], 1, now, "created", author.organisation) for one in fresh]
     news += [_advanced(one, before, now) for one, before in moved]
     _move(connection, news[len(fresh) :])
     _keep(connection, news, author)
@@ -168,6 +168,7 @@ class _News:
     version: int
     updated: int
     status: Status
+    organisation: str
     body: bytes | None = None
 
     def __post_init__(self) -> None:
@@ -177,14 +178,14 @@ class _News:
 
     def stored(self) -> Stored:
         change = self.prepared.change
-        return Stored(change.type, change.id, self.version, self.updated, change.method, self.body)
+        return Stored(change.type, change.id, self.version, self.updated, change.method, self.body, self.organisation)
 
 
 def _advanced(one: Prepared, before: Current, now: int) -> _News:
     # Later than what it replaces, even where the clock has been set back.
     updated = max(now, before.updated + 1000)
     status: Status = "deleted" if one.change.resource is None else "created" if before.deleted else "updated"
-    return _News(one, before.rid, before.version + 1, updated, status)
+    return _News(one, before.rid, before.version + 1, updated, status, before.organisation)
 
 
 def _insert(connection: Connection, fresh: Sequence[Prepared], author: Author, now: int) -> dict[Key, int]:
@@ -278,8 +279,16 @@ def reindex(connection: Connection, rid: int, rows: Rows | None) -> None:
 
 def stored_of(row: Any) -> Stored:
     """The version in a row that has the columns of `SHOWN`."""
-    return Stored(row.type, row.id, row.version, row.updated, row.method, row.body)
+    return Stored(row.type, row.id, row.version, row.updated, row.method, row.body, row.organisation)
 
 
-SHOWN = (resource.c.type, resource.c.id, version.c.version, version.c.updated, version.c.method, version.c.body)
+SHOWN = (
+    resource.c.type,
+    resource.c.id,
+    version.c.version,
+    version.c.updated,
+    version.c.method,
+    version.c.body,
+    resource.c.organisation,
+)
 NOW = resource.join(version, and_(version.c.rid == resource.c.rid, version.c.version == resource.c.version))

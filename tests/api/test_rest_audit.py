@@ -82,6 +82,31 @@ def test_what_an_entry_says(app: Flask, client: FlaskClient) -> None:
     assert [one for one in parse(checked.data)["issue"] if one["severity"] == "error"] == []
 
 
+def test_whose_data_was_used(app: Flask, client: FlaskClient) -> None:
+    """The provider of what an admin reads or changes is whose register it is in, not who asks."""
+    for id_, organisation, role in (("a", "2.999.1", "source"), ("b", "2.999.2", "source"), ("c", "2.999.3", "admin")):
+        register(app, id_, organisation, role)  # type: ignore[arg-type]
+    by = {one: bearer(app, one) for one in ("a", "b", "c")}
+    made = [client.post("/fhir/Patient", json=patient(), headers=by[one]).headers["Location"] for one in ("a", "b")]
+    own, other = (one.split("/fhir/")[1].partition("/_history")[0] for one in made)
+
+    def provider() -> str:
+        return rows(app)[-1].event().detail.provider
+
+    for path, expected in ((own, "2.999.1"), (f"{other}/_history", "2.999.2"), ("Patient", "2.999.1 2.999.2")):
+        assert client.get(f"/fhir/{path}", headers=by["c"]).status_code == 200
+        assert provider() == expected, path
+    steps = [{"op": "add", "path": "/active", "value": True}]
+    client.patch(f"/fhir/{own}", data=encode(steps), content_type=PATCH, headers=by["c"])
+    assert provider() == "2.999.1"
+    client.get("/fhir/Patient/none", headers=by["a"])
+    assert provider() == "2.999.1"
+    client.get("/fhir/Patient", headers=by["c"])
+    told = parse(client.get("/fhir/AuditEvent?_count=1", headers=by["c"]).data)["entry"][0]["resource"]
+    detail = [one for entity in told["entity"] for one in entity.get("detail", ()) if one["type"] == "provider"]
+    assert [one["valueString"] for one in detail] == ["2.999.1", "2.999.2"]
+
+
 def test_refused_callers_and_logins_are_logged(app: Flask, client: FlaskClient) -> None:
     register(app, "kunta-1", "2.999.13.10.1", "source")
     client.get("/fhir/Patient/p")

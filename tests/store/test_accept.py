@@ -68,6 +68,26 @@ def test_a_new_document_brings_everything_in_one_go(store: Store, take: Take, ca
     assert len(event.detail.patients) == 2 and len(event.detail.entities) == len(done.resources) - 2
 
 
+@pytest.mark.parametrize("is_here", [False, True])
+def test_only_documents_of_one_organisation(
+    store: Store, take: Take, converter: Converter, case: Any, is_here: bool
+) -> None:
+    """Who may bring only their own learns nothing of another's document, be it here already or not."""
+    if is_here:
+        take(case)
+    before = rows(store)
+    for organisation in ("2.999.10.10.2", ""):
+        done = accept(converter, store, encode(case), now=NOW, author=CLIENT, event=EVENT, only=organisation)
+        assert (done.status, [one.key for one in done.issues]) == ("invalid", ["auth.other-organisation"])
+        assert (done.resources, done.id, done.version) == ((), None, None)
+    assert rows(store) == before
+    own = case["source"]["organisation"]
+    done = accept(converter, store, encode(case), now=NOW, author=CLIENT, event=EVENT, only=own)
+    assert done.status == ("unchanged" if is_here else "created")
+    with store.database.read() as connection:
+        assert audit.find(connection)[0].event().detail.provider == own
+
+
 def test_the_same_again_changes_nothing(store: Store, take: Take, converter: Converter, case: Any) -> None:
     first, before = take(case), rows(store)
     reordered = dict(reversed(case.items()))

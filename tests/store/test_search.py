@@ -235,3 +235,19 @@ def test_a_page_token_from_elsewhere_is_refused(store: Store) -> None:
         with pytest.raises(StoreError) as error:
             store.search(query, EVERYTHING, page)
         assert [one.key for one in error.value.issues] == ["store.page"]
+
+
+@pytest.mark.parametrize("strange", ["\x00", "\x01", "\x1f", "\ud800"])
+@pytest.mark.parametrize(
+    "shape", ["name={}", "n{}ame=x", "patient.name={}", "_sort={}", "_id={}", "_has:Goal:patient:_id={}"]
+)
+def test_characters_that_no_resource_can_hold(family: Store, shape: str, strange: str) -> None:
+    name, _, value = shape.replace("{}", f"a{strange}b").partition("=")
+    with pytest.raises(StoreError) as error:
+        family.query("CarePlan" if "patient." in shape else "Patient", [(name, value)])
+    assert [one.key for one in error.value.issues] == ["store.search-value"]
+    assert all(strange not in one.text() for one in error.value.issues)
+
+
+def test_line_breaks_and_tabs_are_text(family: Store) -> None:
+    assert ids(family, "Patient", [("name", "a\tb\r\nc")]) == []

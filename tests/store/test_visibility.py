@@ -71,7 +71,7 @@ def test_writes_touch_only_ones_own(two: Store) -> None:
     ):
         with pytest.raises(StoreError) as error:
             call()
-        assert [one.key for one in error.value.issues][0] in ("store.id-not-own", "store.not-found")
+        assert next(one.key for one in error.value.issues) in ("store.id-not-own", "store.not-found")
     made = two.create({"resourceType": "Patient", "gender": "female"}, OURS, WE, [("gender", "female")])
     assert made.status == "unchanged" and made.stored is not None and made.stored.id == "ours"
 
