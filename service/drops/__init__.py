@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from service.credentials import CredentialError
 from service.drops.base import Drop, DropError, Stored
 from service.issues import issue
+from service.strict_toml import Key
 
 __all__ = ["KINDS", "Drop", "DropError", "Stored", "open_drop", "options_of"]
 
@@ -35,37 +36,41 @@ def _s3(url: SplitResult, options: Mapping[str, Any]) -> Drop:
 
 # Libraries are loaded when a drop of the kind is opened.
 KINDS: Mapping[str, Callable[[SplitResult, Mapping[str, Any]], Drop]] = {"file": _file, "sftp": _sftp, "s3": _s3}
-_OPTIONS: Mapping[str, Mapping[str, str]] = {
+_OPTIONS: Mapping[str, Mapping[str, Key]] = {
     "file": {
-        "create": "Whether a folder that is missing is made (`false`: a share that is not mounted is an error).",
-        "mode": "Permissions of new files, in octal (`0640`).",
+        "create": Key(
+            "flag",
+            "Whether a folder that is missing is made; a share that is not mounted is an error.",
+            default="false",
+        ),
+        "mode": Key("text", "Permissions of new files, in octal.", default="0640"),
     },
     "sftp": {
-        "user": "Name to log in with, unless it stands in the address.",
-        "known_hosts": "File with the server's host key, as OpenSSH writes it.",
-        "fingerprint": "The host key's fingerprint instead: `SHA256:…`, as `ssh-keygen -l` prints it; or a list.",
-        "key_file": "File with the private key to log in with.",
-        "passphrase_env": "Variable that holds the passphrase of that key.",
-        "passphrase_file": "File that holds it.",
-        "password_env": "Variable that holds the password, where there is no key.",
-        "password_file": "File that holds it.",
-        "timeout": "Seconds to wait for an answer (30).",
+        "user": Key("text", "Name to log in with, unless it stands in the address."),
+        "known_hosts": Key("file", "File with the server's host key, as OpenSSH writes it."),
+        "fingerprint": Key("texts", "The host key's fingerprint instead, as `ssh-keygen -l` prints it: `SHA256:…`."),
+        "key_file": Key("file", "File with the private key to log in with."),
+        "passphrase_env": Key("text", "Variable that holds the passphrase of that key."),
+        "passphrase_file": Key("file", "File that holds it."),
+        "password_env": Key("text", "Variable that holds the password, where there is no key."),
+        "password_file": Key("file", "File that holds it."),
+        "timeout": Key("number", "Seconds to wait for an answer.", default="30"),
     },
     "s3": {
-        "endpoint": "Address of the service, where it is not Amazon's (https, or http to this machine).",
-        "region": "Region of the bucket.",
-        "key_id_env": "Variable that holds the access key id. Without one: the machine's own AWS credentials.",
-        "key_id_file": "File that holds it.",
-        "secret_env": "Variable that holds the secret access key.",
-        "secret_file": "File that holds it.",
-        "encryption": "Server-side encryption to ask for: `AES256` or `aws:kms`.",
-        "timeout": "Seconds to wait for an answer (30).",
+        "endpoint": Key("text", "Address of the service where it is not Amazon's: https, or http to this machine."),
+        "region": Key("text", "Region of the bucket."),
+        "key_id_env": Key("text", "Variable that holds the access key id. Without: the machine's own AWS credentials."),
+        "key_id_file": Key("file", "File that holds it."),
+        "secret_env": Key("text", "Variable that holds the secret access key."),
+        "secret_file": Key("file", "File that holds it."),
+        "encryption": Key("text", "Server-side encryption to ask for.", choices=("AES256", "aws:kms")),
+        "timeout": Key("number", "Seconds to wait for an answer.", default="30"),
     },
 }
 
 
-def options_of(scheme: str) -> Mapping[str, str]:
-    """The options of a drop whose address begins with `scheme`, each with what it is; empty for an unknown scheme."""
+def options_of(scheme: str) -> Mapping[str, Key]:
+    """The options of a drop whose address begins with `scheme`; none for an unknown scheme."""
     return _OPTIONS.get(scheme, {})
 
 
