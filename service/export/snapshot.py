@@ -48,13 +48,15 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Narrow:
-    """A further condition: `settled` on the row of a resource that has not changed since the cut, answered by the index.
+    """A further condition: `settled` is for resources that have not changed since the cut, answered by the index.
 
-    `kept` answers for those that have: it is given their rows as of the cut and says which to keep.
+    `kept` answers for those that have: it is given their rows as of the cut and says which to keep. Where the index
+    cannot answer at all, `always` leaves every row to it.
     """
 
     settled: Callable[[Connection], ColumnElement[bool]]
     kept: Callable[[Connection, Sequence[Any]], set[int]]
+    always: bool = False
 
 
 def take(store: Store) -> int:
@@ -113,11 +115,24 @@ def chunks(
             return
 
 
+def among(
+    connection: Connection, type_name: str, ids: Collection[str], cut: Cut, narrow: Narrow | None = None
+) -> list[Any]:
+    """The rows of those resources of a type that are there, as in `chunks`."""
+    found: list[Any] = []
+    wished = sorted(ids)
+    for start in range(0, len(wished), 500):
+        statement = wanted(connection, type_name, cut, narrow=narrow)
+        rows = list(connection.execute(statement.where(resource.c.id.in_(wished[start : start + 500]))))
+        found += rows if narrow is None else _narrowed(connection, rows, cut, narrow)
+    return found
+
+
 def wanted(
     connection: Connection, type_name: str, cut: Cut, *, deleted: bool = False, narrow: Narrow | None = None
 ) -> Select[Any]:
     """The statement behind `chunks`, without its start and its end; the last column is when the row changed last."""
-    columns = (
+    columns: tuple[Any, ...] = (
         resource.c.rid,
         resource.c.id,
         version.c.version,
@@ -168,8 +183,8 @@ def _some(connection: Connection, statement: Select[Any], most: int) -> tuple[li
 
 
 def _narrowed(connection: Connection, rows: list[Any], cut: Cut, narrow: Narrow) -> list[Any]:
-    moved = [row for row in rows if row[6] > cut.at]
-    if not moved:
+    unsure = rows if narrow.always else [row for row in rows if row[6] > cut.at]
+    if not unsure:
         return rows
-    kept = narrow.kept(connection, moved)
-    return [row for row in rows if row[6] <= cut.at or row[0] in kept]
+    dropped = {row[0] for row in unsure} - narrow.kept(connection, unsure)
+    return [row for row in rows if row[0] not in dropped]
