@@ -4,6 +4,7 @@
 https://hl7.org/fhir/R4/auditevent.html, https://hl7.org/fhir/R4/provenance.html
 """
 
+import hashlib
 import uuid
 from datetime import datetime
 from typing import Any
@@ -38,10 +39,15 @@ def event(ready: Ready, receipt: Receipt) -> Event:
         recipient=ready.shipment.recipient.organisation,
         purpose="; ".join(dict.fromkeys(one.purpose for one in ready.bases if one.purpose)),
         basis="; ".join(dict.fromkeys(f"{one.kind} {one.reference}: {one.provision}" for one in ready.bases)),
-        digests=ready.digests,
+        digests=digests(ready, receipt),
         confirmed=" ".join(part for part in (receipt.status, receipt.reference) if part),
     )
     return Event(CLIENT, ready.organisation, "D" if row.payload == WITHDRAWAL else "R", "0", detail)
+
+
+def digests(ready: Ready, receipt: Receipt) -> tuple[str, ...]:
+    """SHA-256 of the exact bytes of each part that left, in hexadecimal."""
+    return tuple(hashlib.sha256(part.body).hexdigest() for part in receipt.parts or ready.parts)
 
 
 def described(ready: Ready) -> str:
@@ -73,7 +79,7 @@ def provenance(ready: Ready, receipt: Receipt, now: datetime) -> dict[str, Any]:
             _agent(_ROLES, "custodian", ready.organisation, ""),
             _agent(_PARTICIPATION, "IRCP", recipient.organisation, recipient.name),
         ],
-        "entity": [{"role": "derivation", "what": _what(digest, receipt)} for digest in ready.digests],
+        "entity": [{"role": "derivation", "what": _what(digest, receipt)} for digest in digests(ready, receipt)],
     }
     purposes = list(dict.fromkeys(one.purpose for one in ready.bases if one.purpose))
     if purposes:

@@ -94,7 +94,7 @@ def settle(
 
 
 def _confirmed(connection: Connection, one: Confirmed) -> str | None:
-    digests = "".join(one.ready.digests)
+    digests = disclosing.digests(one.ready, one.receipt)
     values = {
         "state": DELIVERED,
         "reason": None,
@@ -102,10 +102,15 @@ def _confirmed(connection: Connection, one: Confirmed) -> str | None:
         "status": one.receipt.status,
         "confirmed": one.receipt.reference,
         "delivered": micros(one.at),
-        "digest": bytes.fromhex(digests) if len(one.ready.digests) == 1 else hashlib.sha256(digests.encode()).digest(),
+        "digest": bytes.fromhex(digests[0]) if len(digests) == 1 else _together(digests),
         "contents": disclosing.contents(one.ready),
     }
     return DELIVERED if finish(connection, one.claim, values) else None
+
+
+def _together(digests: Sequence[str]) -> bytes:
+    """One hash for several parts: that of their hashes."""
+    return hashlib.sha256("".join(digests).encode()).digest()
 
 
 def _failed(

@@ -3,7 +3,6 @@
 claims ─▶ belonging ─▶ policy.may ─▶ receiver.parts ─▶ guard ─▶ Ready | Stopped
 """
 
-import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -45,11 +44,6 @@ class Ready:
     patients: tuple[str, ...]
     given: tuple[Given, ...]
     bases: tuple[Basis, ...]
-
-    @property
-    def digests(self) -> tuple[str, ...]:
-        """SHA-256 of the exact bytes of each part, in hexadecimal."""
-        return tuple(hashlib.sha256(part.body).hexdigest() for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """What every kind of receiver does, and what the worker gives it and gets from it.
 
-A kind is one file beside this one: a class with the methods of `Receiver`, made from its settings, and a line in
-`KINDS` of `receivers/__init__.py`.
+A kind is one file beside this one: `OPTIONS`, `make(settings)` and a class with the methods of `Receiver`.
 
     TransportError
      ├─ permanent            parked with its issue
@@ -108,10 +107,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A confirmed delivery: what the receiver answered (`201`, `stored`) and under which reference it now has it."""
+    """A confirmed delivery: what the receiver answered (`201`, `stored`) and under which reference it now has it.
+
+    `parts` is what was sent, where that was less than what was prepared.
+    """
 
     status: str
     reference: str = ""
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,7 @@ class Session(Protocol):
 
 
 class Receiver(Protocol):
-    """One receiver. Nothing in it changes after it is made: threads share it, and give it their own session."""
+    """One receiver. Threads share it, each with its own session; nothing changes in it but what `prepare` learns."""
 
     settings: ReceiverSettings
 

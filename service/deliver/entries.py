@@ -1,0 +1,144 @@
+"""The entries of a transaction that can be sent twice and does its work once: each writes to a stable identifier.
+
+https://hl7.org/fhir/R4/http.html#trules, https://hl7.org/fhir/R4/http.html#cond-update
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from service.deliver.capabilities import Write
+from service.deliver.receivers.base import Json
+from service.fhir.json import encode
+
+# Each resource we give carries its id with us under this system, which is what the receiver finds it by.
+COPY_OF = "https://yhdessa.example/fhir/NamingSystem/resource-id"
+# What others refer to comes first, for servers that take one resource after the other.
+ORDER = (
+    "Organization", "Location", "Practitioner", "PractitionerRole", "Patient", "RelatedPerson", "CareTeam", "Goal",
+    "Appointment", "QuestionnaireResponse", "ServiceRequest", "Task", "CarePlan", "Consent", "Provenance",
+)  # fmt: skip
+# Whom the receiver has a record of its own of: found by an official identifier, made where missing, never changed.
+THEIRS = frozenset({"Organization", "Patient", "Practitioner"})
+# These have no list of identifiers.
+_BY_TAG = frozenset({"Provenance", "QuestionnaireResponse"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One resource on its way: what is written (`method`, `url`, perhaps `if_none_exist`) and under which full URL."""
+
+    reference: str
+    full_url: str
+    method: str
+    url: str
+    if_none_exist: str
+    resource: Json
+
+    def json(self) -> Json:
+        request = {"method": self.method, "url": self.url}
+        if self.if_none_exist:
+            request["ifNoneExist"] = self.if_none_exist
+        return {"fullUrl": self.full_url, "resource": self.resource, "request": request}
+
+
+def entries(resources: Iterable[Json], base: str, write: Write) -> list[Entry]:
+    """The entries of these resources, in the order of their dependence, the same for the same resources."""
+    every = sorted(resources, key=lambda one: (_rank(one), str(one["id"])))
+    if write == "by-id":
+        return [_by_id(one, base) for one in every]
+    links = {reference(one): f"urn:uuid:{one['id']}" for one in every}
+    return [_conditional(one, links) for one in every]
+
+
+def transaction(every: Sequence[Entry]) -> bytes:
+    """The exact bytes of the transaction."""
+    return encode({"resourceType": "Bundle", "type": "transaction", "entry": [one.json() for one in every]})
+
+
+def criteria(resource: Json) -> str:
+    """The search by which a receiver finds its copy of one of our resources."""
+    name = "_tag" if resource["resourceType"] in _BY_TAG else "identifier"
+    return f"{name}={token(COPY_OF, str(resource['id']))}"
+
+
+def token(system: str, value: str) -> str:
+    """A token as it stands in a search: what means something there is escaped, then what means something in a URL."""
+    return quote("|".join(_escaped(one) for one in (system, value)), safe="|:/")
+
+
+def reference(resource: Json) -> str:
+    return f"{resource['resourceType']}/{resource['id']}"
+
+
+def without(resources: Sequence[Json], dropped: Collection[str]) -> list[Json]:
+    """Those of other types than `dropped`; where one refers to what is dropped, it says so in words."""
+    gone = {reference(one) for one in resources if one["resourceType"] in dropped}
+    kept = [one for one in resources if one["resourceType"] not in dropped]
+    return [_walked(one, lambda link: _said(link, gone)) for one in kept] if gone else kept
+
+
+def _by_id(resource: Json, base: str) -> Entry:
+    where = reference(resource)
+    return Entry(where, f"{base}/{where}", "PUT", where, "", resource)
+
+
+def _conditional(resource: Json, links: Mapping[str, str]) -> Entry:
+    kind = resource["resourceType"]
+    made = _walked(resource, lambda link: _linked(link, links))
+    made = _marked({name: value for name, value in made.items() if name != "id"}, str(resource["id"]))
+    own, full_url = reference(resource), f"urn:uuid:{resource['id']}"
+    official = _official(resource) if kind in THEIRS else ""
+    if official:
+        return Entry(own, full_url, "POST", kind, f"identifier={official}", made)
+    return Entry(own, full_url, "PUT", f"{kind}?{criteria(resource)}", "", made)
+
+
+def _marked(resource: Json, id_: str) -> Json:
+    """The resource with our id for it, where a search finds it."""
+    if resource["resourceType"] in _BY_TAG:
+        meta = resource.get("meta", {})
+        tags = [*meta.get("tag", ()), {"system": COPY_OF, "code": id_}]
+        return {**resource, "meta": {**meta, "tag": tags}}
+    return {**resource, "identifier": [*resource.get("identifier", ()), {"system": COPY_OF, "value": id_}]}
+
+
+def _official(resource: Json) -> str:
+    for one in resource.get("identifier", ()):
+        if one.get("use") == "official" and one.get("system") and one.get("value"):
+            return token(str(one["system"]), str(one["value"]))
+    return ""
+
+
+def _linked(link: Json, links: Mapping[str, str]) -> Json:
+    target = links.get("/".join(str(link["reference"]).split("/")[:2]))
+    return {**link, "reference": target} if target else link
+
+
+def _said(link: Json, gone: Collection[str]) -> Json:
+    if "/".join(str(link["reference"]).split("/")[:2]) not in gone:
+        return link
+    rest = {name: value for name, value in link.items() if name != "reference"}
+    return rest or {"display": str(link["reference"]).partition("/")[0]}
+
+
+def _walked(value: Any, change: Callable[[Json], Json]) -> Any:
+    """The same with every Reference changed; nothing given is touched."""
+    if type(value) is dict:
+        made = {name: _walked(one, change) if type(one) in (dict, list) else one for name, one in value.items()}
+        return change(made) if type(made.get("reference")) is str else made
+    if type(value) is list:
+        return [_walked(one, change) if type(one) in (dict, list) else one for one in value]
+    return value
+
+
+def _rank(resource: Json) -> int:
+    kind = resource["resourceType"]
+    return ORDER.index(kind) if kind in ORDER else len(ORDER)
+
+
+def _escaped(text: str) -> str:
+    for mark in ("\\", ",", "|", "$"):
+        text = text.replace(mark, "\\" + mark)
+    return text

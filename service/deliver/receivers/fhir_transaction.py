@@ -1,0 +1,239 @@
+"""A FHIR server that takes a transaction: one POST, each resource written to its stable identifier, all or nothing.
+
+It adapts to the server's CapabilityStatement: without conditional writes each resource is written under our id for it;
+without transactions one after the other, what others refer to first.
+https://hl7.org/fhir/R4/http.html#transaction
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import requests
+
+from service.deliver.capabilities import FHIR, Capabilities, Write, learn
+from service.deliver.entries import COPY_OF, Entry, criteria, entries, reference, token, transaction, without
+from service.deliver.receivers.base import Json, Part, Receipt, ReceiverSettings, Shipment, Tools, TransportError
+from service.deliver.session import open_session
+from service.deliver.transport import Answer, exchange, refusal, unconfirmed
+from service.fhir.json import encode
+from service.issues import Issue, issue
+from service.strict_toml import Key
+
+OPTIONS: Mapping[str, Key] = {
+    "write": Key(
+        "text",
+        "How resources are written: by searching for our identifier, or under our ids. Unset: as the server can.",
+        choices=("conditional", "by-id"),
+    ),
+    "leave_out": Key("texts", "Types that are left out where the server does not take them, as `Provenance`."),
+    "withdraw": Key(
+        "text",
+        "How what was given is taken back: marked as entered in error, or deleted.",
+        default="mark",
+        choices=("mark", "delete"),
+    ),
+}
+_HEADERS = {"Accept": FHIR, "Content-Type": FHIR, "Prefer": "return=minimal"}
+_WITHDRAWAL = "withdrawal"
+_MANY = 40
+
+
+class FhirTransaction:
+    """See `base.Receiver`."""
+
+    def __init__(self, settings: ReceiverSettings) -> None:
+        self.settings = settings
+        self._known: Capabilities | None = None
+
+    def connect(self) -> requests.Session:
+        return open_session(self.settings)
+
+    def prepare(self, session: requests.Session) -> None:
+        self._known = learn(session, self.settings.limits, self.settings.url)
+        self._write()
+
+    def parts(self, shipment: Shipment, tools: Tools) -> tuple[Part, ...]:
+        return self._parts([entry["resource"] for entry in shipment.bundle["entry"]])
+
+    def send(self, shipment: Shipment, parts: tuple[Part, ...], session: requests.Session) -> Receipt:
+        if shipment.payload == _WITHDRAWAL:
+            return self._take_back(shipment, session)
+        return self._sent(shipment.reference, self._entries(_resources(shipment)), parts, session)
+
+    def check(self, session: requests.Session) -> list[Issue]:
+        try:
+            self.prepare(session)
+        except TransportError as error:
+            return [error.issue]
+        known = self._capabilities()
+        missing = [name for name in ("CarePlan", "Patient") if name not in known.types]
+        return [issue("deliver.unsupported", type=name) for name in missing]
+
+    def _parts(self, resources: Sequence[Json]) -> tuple[Part, ...]:
+        every = self._entries(resources)
+        if self._capabilities().transaction:
+            return (Part("", FHIR, transaction(every)),)
+        return tuple(Part(one.url, FHIR, encode(one.resource)) for one in every)
+
+    def _entries(self, resources: Sequence[Json]) -> list[Entry]:
+        known = self._capabilities()
+        unknown = {one["resourceType"] for one in resources} - known.types.keys()
+        refused = sorted(unknown - set(self.settings.options.get("leave_out", ())))
+        if refused:
+            raise TransportError(issue("deliver.unsupported", type=refused[0]), permanent=True, whole=False, sent=False)
+        return entries(without(resources, unknown), self.settings.url, self._write())
+
+    def _sent(self, wanted: str, every: Sequence[Entry], parts: Sequence[Part], session: requests.Session) -> Receipt:
+        if not self._capabilities().transaction:
+            return self._one_by_one(wanted, every, parts, session)
+        answer = self._exchange(session, "POST", self.settings.url, parts[0].body)
+        if answer.status != 200:
+            raise refusal(answer)
+        return _confirmed(answer, every, wanted)
+
+    def _one_by_one(
+        self, wanted: str, every: Sequence[Entry], parts: Sequence[Part], session: requests.Session
+    ) -> Receipt:
+        receipt = Receipt("200", wanted)
+        for one, part in zip(every, parts, strict=True):
+            answer = self._exchange(session, "PUT", f"{self.settings.url}/{one.url}", part.body)
+            if answer.status not in (200, 201):
+                raise _in_the_middle(refusal(answer), one is every[0])
+            if one.reference == wanted:
+                receipt = Receipt(str(answer.status), _local(answer.headers.get("location", wanted)))
+        return receipt
+
+    def _take_back(self, shipment: Shipment, session: requests.Session) -> Receipt:
+        """Only what the receiver has is taken back: nothing else shall come into being there, not even as withdrawn."""
+        resources = _resources(shipment)
+        here = self._there(resources, session)
+        if not here:
+            return Receipt("absent")
+        some = [one for one in resources if reference(one) in here]
+        if self.settings.options.get("withdraw") != "delete":
+            parts = self._parts(some)
+            receipt = self._sent(shipment.reference, self._entries(some), parts, session)
+            return Receipt(receipt.status, receipt.reference, parts)
+        for one in reversed(some):
+            answer = self._exchange(session, "DELETE", f"{self.settings.url}/{here[reference(one)]}", None)
+            if answer.status not in (200, 202, 204, 404, 410):
+                raise refusal(answer)
+        return Receipt("deleted", here.get(shipment.reference, ""))
+
+    def _there(self, resources: Sequence[Json], session: requests.Session) -> dict[str, str]:
+        """Which of our resources the receiver has a copy of, and under which reference."""
+        if self._write() == "by-id":
+            return {reference(one): reference(one) for one in resources if self._has(reference(one), session)}
+        found: dict[str, str] = {}
+        for kind in sorted({one["resourceType"] for one in resources} & self._capabilities().types.keys()):
+            some = [one for one in resources if one["resourceType"] == kind]
+            for start in range(0, len(some), _MANY):
+                found |= self._search(kind, some[start : start + _MANY], session)
+        return found
+
+    def _has(self, where: str, session: requests.Session) -> bool:
+        answer = self._exchange(session, "GET", f"{self.settings.url}/{where}", None)
+        if answer.status in (404, 410):
+            return False
+        if answer.status != 200:
+            raise refusal(answer)
+        return True
+
+    def _search(self, kind: str, some: Sequence[Json], session: requests.Session) -> dict[str, str]:
+        name = criteria(some[0]).partition("=")[0]
+        values = ",".join(token(COPY_OF, str(one["id"])) for one in some)
+        url = f"{self.settings.url}/{kind}?{name}={values}&_count={2 * _MANY}"
+        answer = self._exchange(session, "GET", url, None)
+        if answer.status != 200:
+            raise refusal(answer)
+        bundle = answer.json()
+        if not isinstance(bundle, dict) or bundle.get("type") != "searchset":
+            raise unconfirmed(answer.status)
+        matches = [entry.get("resource", {}) for entry in bundle.get("entry", ()) if isinstance(entry, dict)]
+        ids = {_copied(one): f"{kind}/{one.get('id')}" for one in matches if one.get("resourceType") == kind}
+        return {reference(one): ids[str(one["id"])] for one in some if str(one["id"]) in ids}
+
+    def _exchange(self, session: requests.Session, method: str, url: str, body: bytes | None) -> Answer:
+        headers = _HEADERS if body is not None else {"Accept": FHIR}
+        return exchange(session, self.settings.limits, method, url, body, headers)
+
+    def _capabilities(self) -> Capabilities:
+        if self._known is None:
+            raise TransportError(issue("deliver.no-fhir", what="metadata"), sent=False)
+        return self._known
+
+    def _write(self) -> Write:
+        known = self._capabilities()
+        chosen: Write | None = self.settings.options.get("write") or known.write(frozenset(known.types) & _USED)
+        if chosen is None or (chosen == "conditional" and not known.transaction):
+            raise TransportError(issue("deliver.capability"), sent=False)
+        return chosen
+
+
+_USED = frozenset({
+    "Appointment", "CarePlan", "CareTeam", "Consent", "Goal", "Location", "Organization", "Patient", "Practitioner",
+    "PractitionerRole", "Provenance", "QuestionnaireResponse", "RelatedPerson", "ServiceRequest", "Task",
+})  # fmt: skip
+
+
+def make(settings: ReceiverSettings) -> FhirTransaction:
+    return FhirTransaction(settings)
+
+
+def _resources(shipment: Shipment) -> list[Json]:
+    return [entry["resource"] for entry in shipment.bundle["entry"]]
+
+
+def _confirmed(answer: Answer, every: Sequence[Entry], wanted: str) -> Receipt:
+    """What the server did with the entry of the plan; each entry must say that it was done."""
+    bundle = answer.json()
+    if not isinstance(bundle, dict) or bundle.get("type") != "transaction-response":
+        raise unconfirmed(answer.status)
+    rows = bundle.get("entry")
+    responses = [_response(row) for row in rows] if isinstance(rows, list) else []
+    if len(responses) != len(every) or not all(_done(one) for one in responses):
+        raise unconfirmed(answer.status)
+    for one, response in zip(every, responses, strict=True):
+        if one.reference == wanted:
+            return Receipt(str(response["status"])[:3], _local(str(response.get("location", ""))))
+    return Receipt("200")
+
+
+def _response(row: Any) -> Mapping[str, Any]:
+    found = row.get("response") if isinstance(row, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _done(response: Mapping[str, Any]) -> bool:
+    return str(response.get("status", ""))[:3] in ("200", "201", "204")
+
+
+def _local(location: str) -> str:
+    """The relative reference, with its version, at the end of an address."""
+    steps = location.split("/")
+    if "_history" in steps and steps.index("_history") >= 2:
+        at = steps.index("_history")
+        return "/".join(steps[at - 2 : at + 2])
+    return "/".join(steps[-2:])
+
+
+def _copied(resource: Json) -> str:
+    """Which of our resources this is a copy of."""
+    marks: Iterable[Any] = (*_rows(resource.get("identifier")), *_rows(resource.get("meta", {}).get("tag")))
+    return next((str(one.get("value") or one.get("code")) for one in marks if one.get("system") == COPY_OF), "")
+
+
+def _rows(value: Any) -> list[Any]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _in_the_middle(error: TransportError, is_first: bool) -> TransportError:
+    """Of several writes some were done already."""
+    return TransportError(
+        error.issue,
+        permanent=error.permanent,
+        whole=error.whole,
+        retry_after=error.retry_after,
+        status=error.status,
+        sent=error.sent or not is_first,
+    )
