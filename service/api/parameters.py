@@ -90,7 +90,7 @@ def inputs(read: Any, known: Iterable[str]) -> Inputs:
     """Query and, where `read` is a Parameters resource, its parameters; a name not in `known` is refused."""
     values: dict[str, list[Any]] = {name: found for name, found in request.args.lists() if name not in GENERAL}
     if is_parameters(read):
-        for name, value in _parts(read):
+        for name, value in parts(read):
             values.setdefault(name, []).append(value)
     allowed = frozenset(known)
     if not allowed.issuperset(values):
@@ -107,7 +107,8 @@ def given(known: Mapping[str, str]) -> dict[str, Any]:
     return {name: KINDS[kind](found, name) for name, kind in known.items() if found.has(name)}
 
 
-def _parts(read: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+def parts(read: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    """Each parameter of a Parameters resource: its name and its one value."""
     rows = read.get("parameter", [])
     if not isinstance(rows, list):
         raise refused("http.parameters-malformed")
@@ -158,7 +159,7 @@ def _resource(found: Inputs, name: str) -> Any:
 
 def _dependencies(found: Inputs, name: str) -> Any:
     for value in found.all(name):
-        row = dict(_parts({"parameter": value}))
+        row = dict(parts({"parameter": value}))
         if not isinstance(row.get("element"), str) or not isinstance(row.get("concept"), dict):
             raise refused("http.parameter-value", name=name, expected="parts `element` and `concept`")
         _concept(Inputs({"concept": [row["concept"]]}), "concept")
