@@ -9,7 +9,8 @@ from service.api import auditing
 from service.api.answers import fhir, fhir_wanted
 from service.api.caller import caller, may
 from service.api.context import base, store
-from service.api.everything import OWN, gathered
+from service.api.everything import gathered
+from service.api.operation_definitions import OWN
 from service.api.operations import Operation
 from service.api.parameters import given
 from service.api.read import there

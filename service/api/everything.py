@@ -12,6 +12,7 @@ from service.api.answers import fhir_wanted
 from service.api.caller import caller, may
 from service.api.context import store
 from service.api.errors import refused
+from service.api.operation_definitions import OWN
 from service.api.operations import CORE, Operation
 from service.api.pages import unseal
 from service.api.parameters import given
@@ -23,7 +24,6 @@ from service.store.everything import everything
 from service.store.query import MOST
 from service.store.values import span
 
-OWN = "https://yhdessa.example/fhir/OperationDefinition/"
 OPERATIONS = (
     Operation("everything", f"{CORE}Patient-everything", ("Patient",)),
     Operation("everything", f"{OWN}CarePlan-everything", ("CarePlan",)),

@@ -14,7 +14,7 @@ from service.api.answers import FHIR_TYPES
 from service.api.caller import caller, may
 from service.api.context import store
 from service.api.errors import Refused
-from service.api.everything import OWN
+from service.api.operation_definitions import OWN
 from service.api.operations import Operation
 from service.api.parameters import given
 from service.api.scopes import covers

@@ -5,7 +5,8 @@ https://hl7.org/fhir/R4/http.html#read
 
 from flask import Blueprint, Response
 
-from service.api import audit_events, auditing
+from service.api import audit_events, auditing, operation_definitions
+from service.api.answers import fhir, fhir_wanted
 from service.api.caller import caller, may
 from service.api.context import store
 from service.api.errors import refused
@@ -32,7 +33,10 @@ def read(type_name: str, id_: str) -> Response:
             return paper.instead(id_)
     used = auditing.begin("read", "R")
     may("r", known(type_name))
-    found = there(store().read(type_name, id_, caller().who), type_name)
+    kept = store().read(type_name, id_, caller().who)
+    if kept is None and type_name == operation_definitions.TYPE and id_ in operation_definitions.definitions():
+        return fhir(operation_definitions.definitions()[id_], mimetype=fhir_wanted())
+    found = there(kept, type_name)
     used.touch(found)
     if is_known_to_caller(found):
         return stamp(Response(status=304), found)

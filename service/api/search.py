@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from flask import Blueprint, Response, request
 
-from service.api import audit_events, auditing, bundles
+from service.api import audit_events, auditing, bundles, operation_definitions
 from service.api.answers import body, fhir_wanted
 from service.api.caller import caller, may
 from service.api.context import store
@@ -46,6 +46,8 @@ def _answer(type_name: str, given: list[Pair]) -> Response:
     auditing.begin("search-type", "E", type_name)
     may("s", known(type_name))
     mimetype = fhir_wanted()
+    if type_name == operation_definitions.TYPE and (own := operation_definitions.by_url(given)):
+        return bundles.send(own, mimetype)
     sealed = next((value for name, value in given if name == "_page"), None)
     at = None
     if sealed is not None:
