@@ -14,7 +14,10 @@ def objects(holder: Any, name: str) -> list[dict[str, Any]]:
     found = holder.get(name) if isinstance(holder, dict) else None
     if not found or not isinstance(found, list):
         return []
-    return [one for one in found if isinstance(one, dict)]
+    for one in found:
+        if not isinstance(one, dict):
+            return [one for one in found if isinstance(one, dict)]
+    return found
 
 
 def part(holder: Any, name: str) -> dict[str, Any]:
@@ -37,28 +40,33 @@ def strings(holder: Any, name: str) -> list[str]:
 
 def extensions(holder: Any, name: str) -> list[dict[str, Any]]:
     """Our extensions `name`, whatever canonical root an installation has put in place of ours."""
-    every = objects(holder, "extension")
-    if not every:
+    # Most have none, and are asked for many: looking comes before everything else.
+    if not isinstance(holder, dict) or "extension" not in holder:
         return []
     ending = _OURS + name
+    every = objects(holder, "extension")
     return [one for one in every if isinstance(url := one.get("url"), str) and url.endswith(ending)]
 
 
 def values(holder: Any, name: str) -> list[Any]:
     """The values of our extensions `name`."""
-    if not isinstance(holder, dict) or "extension" not in holder:
-        return []
     return [value for one in extensions(holder, name) if (value := value_of(one)) is not None]
 
 
 def text_of(holder: Any, name: str) -> str:
     """The first textual value of our extension `name`."""
-    return next((one.strip() for one in values(holder, name) if isinstance(one, str)), "")
+    for one in values(holder, name):
+        if isinstance(one, str):
+            return one.strip()
+    return ""
 
 
 def coding_of(holder: Any, name: str) -> dict[str, Any] | None:
     """The first Coding in our extension `name`."""
-    return next((one for one in values(holder, name) if isinstance(one, dict)), None)
+    for one in values(holder, name):
+        if isinstance(one, dict):
+            return one
+    return None
 
 
 def parts(extension: Any) -> dict[str, list[Any]]:
@@ -95,5 +103,8 @@ def concept_text(concept: Any) -> str:
 def coding_in(concepts: Iterable[Any], system: str) -> dict[str, Any] | None:
     """The first coding of our code system `system` (the end of its URL) in these CodeableConcepts."""
     ending = "/CodeSystem/" + system
-    every = (coding for concept in concepts for coding in objects(concept, "coding"))
-    return next((one for one in every if string(one, "system").endswith(ending)), None)
+    for concept in concepts:
+        for one in objects(concept, "coding"):
+            if string(one, "system").endswith(ending):
+                return one
+    return None

@@ -15,6 +15,7 @@ HELSINKI = ZoneInfo("Europe/Helsinki")
 _PARTIAL = re.compile(r"(\d{4})(?:-(\d{2}))?")
 
 
+@functools.lru_cache(maxsize=4096)
 def moment(value: str) -> datetime | date | None:
     """A FHIR dateTime, instant or whole date; times become Helsinki time. None for anything else, partial dates too."""
     try:

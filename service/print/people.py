@@ -46,7 +46,10 @@ class People:
 
     def parties(self, references: Iterable[Any], within: Resource | None = None) -> tuple[Party, ...]:
         """The same for many; each party once, in the order they come."""
-        found = {(one.kind, one.name): one for ref in references if (one := self.party(ref, within)) is not None}
+        found: dict[tuple[str, str], Party] = {}
+        for reference in references:
+            if (one := self.party(reference, within)) is not None:
+                found[one.kind, one.name] = one
         return tuple(found.values())
 
     def _of(self, resource: Resource) -> Party | None:

@@ -92,7 +92,7 @@ def _goal_status(code: str, words: Words) -> str:
 
 
 def _achievement(code: str, words: Words) -> str:
-    return {
+    return code and {
         "in-progress": words("on the way"),
         "improving": words("getting better"),
         "worsening": words("getting worse"),

@@ -35,14 +35,13 @@ class Words:
         """What a Coding is called; its own display where the code system is not ours."""
         if not coding:
             return ""
-        code = str(coding.get("code") or "")
-        known = self._labels.get((str(coding.get("system") or ""), code))
-        return known or str(coding.get("display") or code)
+        get = coding.get
+        code = str(get("code") or "")
+        return self._labels.get((str(get("system") or ""), code)) or str(get("display") or code)
 
     def small(self, coding: Mapping[str, Any] | None) -> str:
         """The same for the middle of a sentence: no capital at the beginning."""
-        label = self.label(coding)
-        return label[:1].lower() + label[1:] if label[1:2].islower() else label
+        return _small(self.label(coding))
 
     def both(self, values: Iterable[str]) -> str:
         """`a`, `a and b`, `a, b and c`."""
@@ -50,6 +49,11 @@ class Words:
         if len(every) < 2:
             return "".join(every)
         return self("%(first)s and %(last)s", first=", ".join(every[:-1]), last=every[-1])
+
+
+@functools.lru_cache(maxsize=4096)
+def _small(label: str) -> str:
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label
 
 
 @functools.cache
