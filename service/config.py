@@ -79,6 +79,24 @@ class Settings:
     packages: Path | None = setting(
         None, description="Folder with further FHIR packages (`.tgz`). Unset: `packages` in the data folder."
     )
+    exports: Path | None = setting(
+        None,
+        description="Folder for the files of bulk exports; several replicas share one. Unset: `exports` in the data"
+        " folder.",
+    )
+    export_runners: int = setting(
+        1,
+        ge=0,
+        le=16,
+        description="Bulk exports that run at once, in all processes together. 0: `serve` runs none and `yhdessa export"
+        " run` does.",
+    )
+    export_bytes: int = setting(
+        100_000_000, ge=10_000, description="Bytes after which a file of a bulk export ends and the next one begins."
+    )
+    export_hours: int = setting(
+        24, ge=1, le=8760, description="Hours that a finished bulk export can be downloaded; then it is deleted."
+    )
     activity_style: ActivityStyle = setting(
         "detail",
         description="How a measure stands in the CarePlan: `detail`, or `reference` to a Task or ServiceRequest.",
@@ -92,6 +110,11 @@ class Settings:
     def package_folder(self) -> Path:
         """Where added FHIR packages lie."""
         return self.packages or self.data / "packages"
+
+    @property
+    def export_folder(self) -> Path:
+        """Where the files of bulk exports lie."""
+        return self.exports or self.data / "exports"
 
     def for_converter(self) -> dict[str, Any]:
         """The arguments of `pipeline.Converter.load`: key, variants and the folder of packages, if there is one."""

@@ -19,6 +19,10 @@ from service.api import (
     errors,
     everything,
     expand,
+    export,
+    export_files,
+    export_groups,
+    export_status,
     health,
     history,
     landing,
@@ -28,6 +32,7 @@ from service.api import (
     openapi,
     patch,
     read,
+    returned,
     search,
     smart_configuration,
     token,
@@ -47,19 +52,23 @@ from service.api.operations import Operation
 from service.api.uselog import recorder
 from service.clock import Clock, now
 from service.config import Settings
+from service.export.run import Limits
+from service.export.worker import Worker
 from service.fhir.expansion import UNCLOSED
 from service.fhir.expansion import expand as expand_value_set
 from service.fhir.terminology import Terminology, TerminologyError
+from service.inbound.receiving import Receiving
 from service.issues import masked
 from service.store import Store, open_store
 
-FACES = (documents, health, landing, metadata, metrics, openapi, smart_configuration, token)
+FACES = (documents, health, landing, metadata, metrics, openapi, returned, smart_configuration, token)
+EXPORTS = (export_groups, export_status, export_files)
 INTERACTIONS = (read, vread, create, update, patch, delete, history, search, transaction)
-OPERATIONS = (transform, validate, validate_code, lookup, expand, translate, everything, document, paper)
+OPERATIONS = (transform, validate, validate_code, lookup, expand, translate, everything, document, export, paper)
 
 # What shows or changes nobody's data is not logged as a use.
 AUDITED = frozenset(
-    one.blueprint.name for one in (*FACES, *INTERACTIONS, *OPERATIONS) if one.blueprint.name not in auth.OPEN
+    one.blueprint.name for one in (*FACES, *EXPORTS, *INTERACTIONS, *OPERATIONS) if one.blueprint.name not in auth.OPEN
 ) - {"metrics"} | {"token"}
 
 HEADERS = {
@@ -85,6 +94,7 @@ def create_app(
     """
     loaded = engine or load(settings or config.load())
     kept = store or opened(loaded, clock)
+    kept.answers = Receiving(lambda: loaded.converter)
     app = Flask("service.api", static_folder=None)
     # One byte more than is allowed: of a body without a declared length the framework reads just that much.
     most = loaded.settings.max_body
@@ -92,7 +102,7 @@ def create_app(
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     addresses.install(app)
-    for face in FACES + INTERACTIONS + OPERATIONS:
+    for face in FACES + EXPORTS + INTERACTIONS + OPERATIONS:
         app.register_blueprint(face.blueprint)
     operations: list[Operation] = [row for one in OPERATIONS for row in one.OPERATIONS]
     app.extensions |= {"yhdessa": loaded, "yhdessa-clock": clock}
@@ -102,12 +112,19 @@ def create_app(
     kept_log, log_database = recorder(kept.database, clock)
     app.extensions |= {"yhdessa-recorder": kept_log, "yhdessa-databases": (kept.database, log_database)}
     app.extensions |= {"yhdessa-authority": Authority(loaded.settings, kept, clock)}
+    app.extensions |= {"yhdessa-exports": exports(loaded.settings, kept)}
     app.before_request(_begin)
     app.before_request(auth.identify)
     app.after_request(_end)
     app.teardown_request(lambda _error: structlog.contextvars.clear_contextvars())
     errors.install(app)
     return app
+
+
+def exports(settings: Settings, kept: Store) -> Worker:
+    """What runs bulk exports in a process that serves, once it is started."""
+    limits = Limits(settings.export_bytes, settings.export_hours, settings.export_runners)
+    return Worker(lambda: kept, settings.export_folder, limits)
 
 
 def _begin() -> None:

@@ -15,6 +15,7 @@ from service.api.auth import authority
 from service.api.context import root, store
 from service.api.engine import engine
 from service.api.errors import refused
+from service.api.export import INSTANTIATES
 from service.api.interactions import NOT_KEPT, READ_ONLY, Interaction
 from service.api.operations import Operation
 from service.store.parameters import Parameters
@@ -51,6 +52,7 @@ def capability_statement(found: Sequence[Json]) -> Json:
         "status": "active",
         "date": extensions["yhdessa-started"].isoformat(timespec="seconds"),
         "kind": "instance",
+        "instantiates": [INSTANTIATES],
         "software": {"name": "yhdessa-fhir", "version": VERSION},
         "implementation": {"description": "Yhdessä FHIR service", "url": f"{root()}/fhir"},
         "fhirVersion": "4.0.1",

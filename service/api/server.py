@@ -72,11 +72,18 @@ class Server(BaseApplication):  # type: ignore[misc]
             "pre_fork": lambda _server, _worker: let_go(self._app),
             "keepalive": 15,
             "control_socket_disable": True,
-            "post_worker_init": lambda _worker: self._door.warm(self._app.extensions["yhdessa"].converter),
+            "post_worker_init": lambda _worker: self._ready(),
+            "worker_exit": lambda _server, _worker: self._app.extensions["yhdessa-exports"].stop(),
             "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108
         }
         for name, value in chosen.items():
             self.cfg.set(name, value)
+
+    def _ready(self) -> None:
+        """What a worker begins with, once it is a process of its own."""
+        self._door.warm(self._app.extensions["yhdessa"].converter)
+        if self._settings.export_runners:
+            self._app.extensions["yhdessa-exports"].start()
 
     def load(self) -> OneByOne:
         return self._door

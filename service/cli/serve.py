@@ -35,6 +35,10 @@ from service.issues import issue
 @click.option("--fetch-private/--no-fetch-private", default=None, help="Whether keys may come from private addresses.")
 @click.option("--rate", type=click.IntRange(0), help="Requests a second a client may make.  [default: 100]")
 @click.option("--max-body", type=click.IntRange(1000), help="Longest request body in bytes.  [default: 20000000]")
+@click.option("--exports", type=click.Path(file_okay=False, path_type=Path), help="Folder for bulk exports.")
+@click.option("--export-runners", type=click.IntRange(0, 16), help="Bulk exports that run at once.  [default: 1]")
+@click.option("--export-bytes", type=click.IntRange(10_000), help="Largest file of an export.  [default: 100000000]")
+@click.option("--export-hours", type=click.IntRange(1, 8760), help="Hours an export is kept.  [default: 24]")
 @click.option(
     "--activity-style", type=click.Choice(["detail", "reference"]), help="How measures stand in the CarePlan."
 )
