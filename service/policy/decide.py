@@ -1,20 +1,30 @@
 """The decision: may this recipient get this plan, which parts of it, and on what basis."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from service.issues import issue
-from service.pipeline import Narrator
-from service.policy.model import Permitted, Recipient, Refused
-from service.policy.rules import Policy
+from service.fhir.json import encode
+from service.fhir.reading import objects, string
+from service.issues import Issue, issue
+from service.pipeline import OURS, Narrator
+from service.policy import consents, marks
+from service.policy.bases import Found, bases, granted
+from service.policy.case import Case, sector_of
+from service.policy.copies import copies, origin
+from service.policy.mentions import Mentions
+from service.policy.minimise import Minimiser
+from service.policy.model import Permitted, Recipient, Refused, Step
+from service.policy.rules import Policy, Sector
 from service.validation import Validator
+
+Json = Mapping[str, Any]
 
 
 def may(
     recipient: Recipient,
-    bundle: Mapping[str, Any],
-    permissions: Sequence[Mapping[str, Any]],
+    bundle: Json,
+    permissions: Sequence[Json],
     now: datetime,
     *,
     policy: Policy,
@@ -25,6 +35,75 @@ def may(
 
     `bundle` is a collection Bundle with the CarePlan first and all that belongs to it, `permissions` are the Consents
     in force or not, `now` has an offset. `narrator` writes the narrative of what is left; with a `validator` the result
-    is checked once more, and an error in it is a refusal.
+    is checked once more, and an error in it is a refusal. The same arguments always give the same Bundle, on whatever
+    moment of the same permissions.
     """
-    return Refused(issue("policy.no-permission"))
+    case = Case(bundle)
+    sector = policy.sectors.get(recipient.sector)
+    if refused := _out_of_question(recipient, case, sector):
+        return Refused(refused)
+    assert sector is not None
+    found = bases(recipient, case, permissions, now, policy, sector)
+    if not found.grants:
+        return Refused(_because(found), tuple(found.steps))
+    chosen = _chosen(case, found, permissions, policy, sector)
+    if not chosen.contents:
+        return Refused(issue("policy.nothing-left"), (*found.steps, *chosen.steps))
+    made, last = copies(chosen)
+    steps = (*found.steps, *chosen.steps)
+    if narrator:
+        made[0] = _narrated(made, narrator)
+    out = marks.bundle(made)
+    wrong = [one for one in validator.validate(out, options=OURS) if one.is_error] if validator else []
+    if wrong:
+        return Refused(issue("policy.invalid", first=wrong[0].text(), expression=wrong[0].expression or ""), steps)
+    if leaks := last.check(encode(out)):
+        return Refused(leaks[0], steps)
+    return Permitted(out, tuple(one.basis for one in found.grants), steps, last)
+
+
+def _out_of_question(recipient: Recipient, case: Case, sector: Sector | None) -> Issue | None:
+    """What stands before any permission."""
+    if sector is None:
+        return issue("policy.no-sector", sector=recipient.sector)
+    if not case.plan_reference:
+        return issue("policy.no-plan")
+    if case.plan.get("status") in ("draft", "entered-in-error"):
+        return issue("policy.plan-not-agreed", status=case.plan["status"])
+    said = sector_of(case.organisation(recipient.organisation))
+    if said and said != recipient.sector and sector.own_register is None:
+        return issue("policy.sector-differs", said=said, sector=recipient.sector)
+    return None
+
+
+def _because(found: Found) -> Issue:
+    """The refusal: the most telling reason of those that stand in the way."""
+    step = found.reason()
+    return issue(step.why, **dict[str, Any](step.params)) if step else issue("policy.no-permission")
+
+
+def _chosen(case: Case, found: Found, permissions: Iterable[Json], policy: Policy, sector: Sector) -> Minimiser:
+    chosen = Minimiser(case, granted(found.grants), policy, sector)
+    chosen.choose()
+    if sector.limits.consents == "all":
+        for one in permissions:
+            key = f"Consent/{string(one, 'id')}"
+            if key in case.resources and consents.about_plan(one, case):
+                chosen.steps.append(Step(key, "", True, "policy.consent-kept"))
+                chosen.kept[key] = chosen.take(key, one)
+    Mentions(chosen).follow()
+    for key, one in case.of("Provenance"):
+        if any(case.key(target) == case.plan_reference for target in objects(one, "target")):
+            chosen.steps.append(Step(key, "", True, "policy.origin"))
+            chosen.kept[key] = origin(chosen, key, one)
+    looked_at = {one.resource for one in chosen.steps}
+    rest = (key for key in case.resources if key not in looked_at)
+    chosen.steps.extend(Step(key, "", False, "policy.not-mentioned") for key in rest)
+    return chosen
+
+
+def _narrated(made: list[dict[str, Any]], narrator: Narrator) -> dict[str, Any]:
+    """The plan with a narrative of what is left of it, at FHIR's place for one."""
+    plan = made[0]
+    first = {name: plan[name] for name in ("resourceType", "id", "meta", "language") if name in plan}
+    return first | {"text": narrator(plan, made)} | plan

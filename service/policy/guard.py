@@ -1,26 +1,219 @@
-"""The last look at the bytes that are about to leave."""
+"""The last look at the bytes that are about to leave: nothing of what must stay may be in them, however it got there.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+It knows the whole case, not what is left of it: the places of a family with non-disclosure (turvakielto), the personal
+identity codes that do not go, and the texts that were withheld.
+"""
+
+import functools
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from service.issues import Issue
+from service.fhir.json import JsonError, parse
+from service.fhir.reading import objects, part, string, strings, value_of, values
+from service.issues import Issue, issue
+from service.policy import places
+from service.policy.case import FAMILY, Case
+
+Json = Mapping[str, Any]
+HETU = re.compile(r"(?<![0-9A-Za-z])[0-3]\d[01]\d\d\d[-+A-FU-Y]\d{3}[0-9A-FHJ-NPR-Y](?![0-9A-Za-z])", re.IGNORECASE)
+HETU_SYSTEM = "urn:oid:1.2.246.21"
+# What says nothing to a reader: names of systems, ids, links inside the payload.
+TECHNICAL = frozenset({"reference", "id", "resourceType", "system", "url", "code", "use", "fullUrl", "profile", "div"})
+PLACES = ("Organization", "Location")
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What may not be in a payload; made of the whole case, not of what is left of it."""
+    """What may not be in a payload.
+
+    `words` and `numbers` are the secrets of a protected family, `names` the names of people, which are no places;
+    `hetus` the personal identity codes that may go (None: all may), `withheld` the texts that stayed.
+    """
 
     protected: bool = False
+    words: re.Pattern[str] | None = None
+    numbers: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+    hetus: frozenset[str] | None = None
+    withheld: tuple[str, ...] = field(default=())
 
     def check(self, payload: bytes) -> list[Issue]:
-        """Everything in the payload (JSON, or text taken out of another format) that may not leave."""
-        return []
+        """Everything in the payload that may not leave, as errors. JSON is looked into; any other text is read as is.
+
+        Text must be UTF-8; of what is packed otherwise (a PDF) give the text that was taken out of it.
+        """
+        try:
+            tree = parse(payload)
+            texts = list(_texts(tree))
+        except JsonError:
+            tree, texts = None, [payload.decode("utf-8", "replace")]
+        whole = "\n".join(map(places.plain, texts)) if self.withheld else ""
+        found = {
+            "policy.place-leaves": self.protected and (any(map(self.tells, texts)) or _structured(tree)),
+            "policy.hetu-leaves": any(map(self.tells_hetu, texts)),
+            "policy.text-leaves": any(one in whole for one in self.withheld),
+        }
+        return [issue(key) for key, is_there in found.items() if is_there]
+
+    def tells(self, text: str) -> bool:
+        """Whether a text gives the place of a protected family away."""
+        return self.protected and any(self._tells(one) for one in places.variants(text))
+
+    def tells_hetu(self, text: str) -> bool:
+        """Whether a text holds a personal identity code that may not go."""
+        allowed = self.hetus
+        return allowed is not None and any(found[0].upper() not in allowed for found in HETU.finditer(text))
+
+    def _tells(self, text: str) -> bool:
+        if self.words and any(_word(text, found) not in self.names for found in self.words.finditer(text)):
+            return True
+        runs = places.numbers(text) if self.numbers else ()
+        return any(secret in run for run in runs for secret in self.numbers)
+
+
+def guard(case: Case, *, hetus: Iterable[str] | None = None) -> Guard:
+    """The guard of a case; `hetus` are the personal identity codes that may go, None lets all of them."""
+    allowed = None if hetus is None else frozenset(one.upper() for one in hetus)
+    if not case.protected():
+        return Guard(hetus=allowed)
+    staff = set(filter(None, map(places.national, _staff_numbers(case))))
+    secret = set(filter(None, map(places.national, _numbers(case)))) - staff
+    words = places.pattern(_words(case))
+    return Guard(True, words, frozenset(secret), frozenset(_names(case)), allowed)
 
 
 def protects(payload: bytes, bundle: Mapping[str, Any]) -> list[Issue]:
-    """What of the non-disclosure (turvakielto) of the family in `bundle` the payload would break.
+    """What of the non-disclosure (turvakielto) of the family in `bundle` the payload would break, as errors.
 
     `bundle` is the whole case as the store holds it, not the minimised one, which knows no secrets any more.
+    `Permitted.guard` checks the same and what the policy forbids besides.
     """
-    return Guard().check(payload)
+    return guard(Case(bundle)).check(payload)
+
+
+def _texts(node: Any) -> Iterator[str]:
+    """What a reader could read in a JSON value: its texts and numbers."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "div" and isinstance(value, str):
+                yield re.sub(r"<[^>]*>", " ", value)
+            elif key not in TECHNICAL or isinstance(value, dict | list):
+                yield from _texts(value)
+    elif isinstance(node, list):
+        for one in node:
+            yield from _texts(one)
+    elif isinstance(node, str):
+        yield node
+    elif isinstance(node, int) and not isinstance(node, bool):
+        yield str(node)
+
+
+def _structured(node: Any) -> bool:
+    """Whether FHIR in a payload says where somebody is in a way that has no words: a code, a Location."""
+    if isinstance(node, list):
+        return any(map(_structured, node))
+    if not isinstance(node, dict):
+        return False
+    kind = node.get("resourceType")
+    if kind == "Location" or (kind in FAMILY and ("address" in node or "telecom" in node)):
+        return True
+    return node.get("system") == places.MUNICIPALITY or any(map(_structured, node.values()))
+
+
+def _word(text: str, found: re.Match[str]) -> str:
+    """The whole word that a match is in."""
+    start, end = found.span()
+    while start and (text[start - 1].isalnum() or text[start - 1] == "-"):
+        start -= 1
+    while end < len(text) and (text[end].isalnum() or text[end] == "-"):
+        end += 1
+    return text[start:end]
+
+
+def _words(case: Case) -> Iterator[str]:
+    for key, one in case.resources.items():
+        kind = key.partition("/")[0]
+        if kind in PLACES:
+            yield places.literal(string(one, "name"))
+            yield places.name(string(one, "name").partition("(")[0])
+        if kind == "Location":
+            yield places.literal(string(one, "description"))
+        if kind in (*FAMILY, *PLACES):
+            for address in (*objects(one, "address"), part(one, "address")):
+                yield from _address(address)
+        if kind in FAMILY:
+            yield from (
+                places.literal(said) for point in objects(one, "telecom") if "@" in (said := string(point, "value"))
+            )
+        yield from _codes(one)
+
+
+def _address(address: Json) -> Iterator[str]:
+    yield places.literal(string(address, "text"))
+    yield places.name(string(address, "district"))
+    yield places.name(string(address, "city"))
+    yield places.postal_code(string(address, "postalCode"))
+    for line in strings(address, "line"):
+        yield from places.street(line)
+
+
+def _codes(node: Any) -> Iterator[str]:
+    """The names of the municipalities and counties that a resource has the codes of."""
+    for one in objects(node, "extension"):
+        value = value_of(one)
+        if isinstance(value, dict) and value.get("system") == places.MUNICIPALITY:
+            yield from _named(places.MUNICIPALITIES.get(string(value, "code"), ""))
+            yield places.name(string(value, "display"))
+        if one.get("url") == "county" and isinstance(value, str):
+            yield from _named(places.COUNTIES.get(value, ""))
+        yield from _codes(one)
+
+
+@functools.cache
+def _named(names: str) -> tuple[str, ...]:
+    return tuple(places.name(one) for one in names.split())
+
+
+def _numbers(case: Case) -> Iterator[str]:
+    for key, one in case.resources.items():
+        if key.partition("/")[0] in (*FAMILY, *PLACES):
+            yield from (
+                string(point, "value") for point in objects(one, "telecom") if "@" not in string(point, "value")
+            )
+    yield from _way(case, "worker-contacts-family")
+
+
+def _staff_numbers(case: Case) -> Iterator[str]:
+    """Numbers that a protected family's copy may have: those of the workers."""
+    for _, one in case.of("PractitionerRole"):
+        yield from (string(point, "value") for point in objects(one, "telecom"))
+    yield from _way(case, "family-reaches-worker")
+
+
+def _way(case: Case, way: str) -> Iterator[str]:
+    for extension in objects(case.plan, "extension"):
+        if string(extension, "url").endswith(f"/{way}"):
+            for row in objects(extension, "extension"):
+                if row.get("url") == "telecom":
+                    yield string(value_of(row), "value")
+
+
+def _names(case: Case) -> Iterator[str]:
+    """Names of people that a place's stem could be found in (Kotkanen); a name that is the place itself is none."""
+    towns = {places.plain(one) for one in _towns(case)}
+    for kind in (*FAMILY, "Practitioner"):
+        for _, one in case.of(kind):
+            for name in objects(one, "name"):
+                for said in (string(name, "family"), *strings(name, "given")):
+                    yield from (word for word in places.plain(said).split(" ") if word and word not in towns)
+
+
+def _towns(case: Case) -> Iterator[str]:
+    for key, one in case.resources.items():
+        if key.partition("/")[0] in (*FAMILY, *PLACES):
+            for address in (*objects(one, "address"), part(one, "address")):
+                yield string(address, "city")
+        for code in values(one, "municipality") + values(one, "municipality-code"):
+            yield from places.MUNICIPALITIES.get(string(code, "code"), "").split()

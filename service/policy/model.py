@@ -59,7 +59,7 @@ class Step:
 
     def text(self, language: str = "en") -> str:
         """The reason in fi, sv or en."""
-        return issue(self.why, **self.params).text(language)
+        return issue(self.why, **dict[str, Any](self.params)).text(language)
 
 
 @dataclass(frozen=True, slots=True)
