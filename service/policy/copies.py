@@ -72,7 +72,7 @@ def _hetus(chosen: Minimiser) -> set[str]:
 
 
 def withheld(originals: Any, made: Any) -> Iterator[str]:
-    """The texts of some length that stand in the originals and nowhere in what was made of them, as they are compared."""
+    """The longer texts of the originals that are nowhere in what was made of them, as they are compared."""
     going = set(_sayings(made))
     whole: str | None = None
     for text in dict.fromkeys(one for original in originals for one in _sayings(original)):
