@@ -104,6 +104,11 @@ class Settings:
     language: Language = setting(
         "en", description="Language of messages where the caller asks for none: `fi`, `sv`, `en`."
     )
+    telemetry: bool = setting(
+        False,
+        description="Whether traces (OpenTelemetry) of requests and transactions are sent to where"
+        " `OTEL_EXPORTER_OTLP_ENDPOINT` says. Needs the extra `telemetry`.",
+    )
     log_level: LogLevel = setting("info", description="Least severe log line that is written: `debug` to `error`.")
 
     @property

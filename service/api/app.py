@@ -118,6 +118,10 @@ def create_app(
     app.after_request(_end)
     app.teardown_request(lambda _error: structlog.contextvars.clear_contextvars())
     errors.install(app)
+    if loaded.settings.telemetry:
+        from service.api import telemetry  # An extra, and slow to load.
+
+        telemetry.install(app, (kept.database, log_database))
     return app
 
 

@@ -6,7 +6,7 @@ https://www.sqlite.org/wal.html, https://www.postgresql.org/docs/current/transac
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,11 +57,13 @@ class Database:
         self._reads = self.engine.execution_options(**_reading(self.is_sqlite))
         self._writes = self.engine.execution_options(**_writing(self.is_sqlite))
         self._turns = Turns(self._writes, Path(f"{self.url.database}.lock")) if self.is_sqlite else None
+        # Who traces puts a span around each transaction.
+        self.span: Callable[[str], AbstractContextManager[Any]] = nullcontext
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection whose statements all see the same moment."""
-        with self._reads.connect() as connection, connection.begin():
+        with self.span("store.read"), self._reads.connect() as connection, connection.begin():
             yield connection
 
     def write(self, work: Callable[[Connection], T]) -> T:
@@ -69,14 +71,15 @@ class Database:
 
         `work` must therefore do nothing but use its connection. `StoreError` `store.busy` after some tries.
         """
-        for attempt in range(TRIES):
-            try:
-                return self._once(work)
-            except (DBAPIError, Again) as error:
-                if not collided(error):
-                    raise
-                time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 6)))
-        raise StoreError(issue("store.busy"))
+        with self.span("store.write"):
+            for attempt in range(TRIES):
+                try:
+                    return self._once(work)
+                except (DBAPIError, Again) as error:
+                    if not collided(error):
+                        raise
+                    time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 6)))
+            raise StoreError(issue("store.busy"))
 
     def close(self) -> None:
         self.engine.dispose()
