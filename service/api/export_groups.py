@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/group.html
 
 from typing import Any
 
-from flask import Blueprint, Flask, Response, request
+from flask import Blueprint, Response, request
 from flask.blueprints import BlueprintSetupState
 from werkzeug.routing import BaseConverter
 
@@ -35,8 +35,7 @@ class Made(BaseConverter):
 
 @blueprint.record_once
 def _converter(state: BlueprintSetupState) -> None:
-    app: Flask = state.app
-    app.url_map.converters["made"] = Made
+    state.app.url_map.converters["made"] = Made
 
 
 @blueprint.get("/fhir/Group/<made:id_>")

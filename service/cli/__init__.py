@@ -20,6 +20,7 @@ COMMANDS = {
     "print": "Print a shared plan for the family, as PDF or HTML.",
     "packages": "List, show and add FHIR packages.",
     "serve": "Serve the HTTP face.",
+    "export": "Run bulk exports, or write one into a folder.",
     "db": "Bring the database up to date.",
     "clients": "Register the clients that may ask for tokens.",
     "audit": "Check the use log.",

@@ -24,6 +24,8 @@ LEASE = 30_000_000
 """How long a runner that says nothing keeps its job, in microseconds."""
 TRIES = 20
 """How often a job may be claimed without getting any further."""
+COMMAND = "yhdessa export"
+"""The client of a job that a command runs into a folder of its own; nobody else claims it."""
 # No two runners may count the running jobs at once.
 _CLAIM = 7_305_002_028
 _TABLES = (export_file, export_part, export_member)
@@ -130,9 +132,20 @@ def claim(connection: Connection, owner: str, now: int, most: int) -> Job | None
         and_(export_job.c.state == WAITING, func.coalesce(export_job.c.lease_until, 0) < now),
         and_(export_job.c.state == RUNNING, export_job.c.lease_until < now),
     )
-    row = connection.execute(select(export_job).where(free).order_by(export_job.c.created).limit(1)).first()
-    if row is None:
-        return None
+    statement = select(export_job).where(free, export_job.c.client != COMMAND)
+    row = connection.execute(statement.order_by(export_job.c.created, export_job.c.id).limit(1)).first()
+    return None if row is None else _taken(connection, row, owner, now)
+
+
+def claim_one(connection: Connection, id_: str, owner: str, now: int) -> Job | None:
+    """This job, now this owner's; None where it is done, or in somebody's hands."""
+    free = func.coalesce(export_job.c.lease_until, 0) < now
+    here = (export_job.c.id == id_, export_job.c.state.in_((WAITING, RUNNING)), free)
+    row = connection.execute(select(export_job).where(*here).with_for_update()).first()
+    return None if row is None else _taken(connection, row, owner, now)
+
+
+def _taken(connection: Connection, row: Any, owner: str, now: int) -> Job:
     values = {"state": RUNNING, "lease_owner": owner, "lease_until": now + LEASE, "attempts": row.attempts + 1}
     connection.execute(update(export_job).where(export_job.c.id == row.id).values(**values))
     return _job(row)

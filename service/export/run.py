@@ -48,13 +48,17 @@ class Limits:
 
 @dataclass
 class Runner:
-    """Runs jobs of a store into a folder, each into its own subfolder; `stop` asks whether to let go."""
+    """Runs jobs of a store into a folder, each into its own subfolder; `stop` asks whether to let go.
+
+    With `flat` the folder itself is that of the one job.
+    """
 
     store: Store
     folder: Path
     limits: Limits = Limits()
     stop: Callable[[], bool] = lambda: False
     told: Callable[[Job], None] = lambda _: None
+    flat: bool = False
     owner: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def once(self) -> bool:
@@ -69,6 +73,10 @@ class Runner:
     def now(self) -> int:
         return micros(self.store.clock())
 
+    def place(self, id_: str) -> Path:
+        """The folder of a job."""
+        return self.folder if self.flat else self.folder / id_
+
     def run(self, job: Job) -> None:
         """Run a job that is this runner's; whatever happens, the job is done, failed, or can be claimed again."""
         try:
@@ -79,7 +87,7 @@ class Runner:
         except Lost:
             # Deleted meanwhile, or slower than its lease: what it wrote last is nobody's now.
             if self._read(lambda connection: jobs.find(connection, job.id)) is None:
-                files.remove(self.folder / job.id)
+                self._clear(job.id)
         except (OSError, SQLAlchemyError, StoreError) as error:
             _log.warning("an export will be tried again: %s", type(error).__name__)
             self._write(lambda connection: jobs.release(connection, job.id, self.owner, self.now + _AGAIN))
@@ -97,7 +105,12 @@ class Runner:
     def _fail(self, job: Job, reason: str) -> None:
         expires = self.now + self.limits.hours * 3600 * SECOND
         self._write(lambda connection: jobs.fail(connection, job.id, self.owner, self.now, expires, reason))
-        files.remove(self.folder / job.id)
+        self._clear(job.id)
+
+    def _clear(self, id_: str) -> None:
+        # A folder that somebody named is not ours to delete.
+        if not self.flat:
+            files.remove(self.place(id_))
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         return self.store.database.write(work)
@@ -115,7 +128,7 @@ class _Run:
         self.store = runner.store
         self.job = job
         self.selection = Selection(runner.store, job)
-        self.folder = runner.folder / job.id
+        self.folder = runner.place(job.id)
         self.done = 0
         self.beaten = runner.now
 
