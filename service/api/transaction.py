@@ -19,7 +19,7 @@ from service.api.errors import Refused, refused, status_of
 from service.api.interactions import Interaction
 from service.api.parameters import read_body
 from service.api.patch import in_bundle
-from service.api.rest import kept, known, location, pairs_of, prefer, problems
+from service.api.rest import kept, known, location, pairs_of, prefer, problems, proposed
 from service.api.search import permitted
 from service.issues import Issue, has_errors, outcome
 from service.store import Stored, StoreError
@@ -164,6 +164,8 @@ def _entry(result: Result) -> Json:
 
 def _written(result: Result) -> Json:
     done = result.written
+    if done is not None and done.status == "proposed":
+        return {"response": {"status": _status(202), "outcome": _outcome([proposed(done)])}}
     one = None if done is None else done.stored
     if done is None or one is None or done.status in ("deleted", "absent"):
         return {"response": {"status": _status(204)} | ({} if one is None else {"etag": one.etag})}

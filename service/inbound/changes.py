@@ -55,7 +55,9 @@ def _rows(before: Sequence[Any], after: Sequence[Any], path: tuple[Any, ...]) ->
             else:
                 yield Change(path, MISSING, row, is_row=True)
     else:
-        yield from (Change(path, MISSING, row, is_row=True) for row in after if not any(same(row, one) for one in before))
+        yield from (
+            Change(path, MISSING, row, is_row=True) for row in after if not any(same(row, one) for one in before)
+        )
 
 
 def _name(row: Any) -> tuple[str, str] | None:
@@ -72,7 +74,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def find(document: Any, path: Sequence[Any]) -> tuple[str, Any]:
-    """The JSON Pointer and the value of a path in `document`; `MISSING` where it leads nowhere, with the pointer so far."""
+    """The JSON Pointer of a path, and its value; where it leads nowhere `MISSING`, and as far as it goes."""
     at, pointer = document, ""
     for number, step in enumerate(path):
         if isinstance(step, str):

@@ -5,7 +5,7 @@ is about, and the sender goes on seeing it. What would change another organisati
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from service.fhir.json import canonical, encode
@@ -14,11 +14,10 @@ from service.inbound.concerns import CHANGED, NEW, concerned, target
 from service.inbound.overlay import overlaid
 from service.issues import has_errors
 from service.pipeline import Converter
-from service.store import answers, disclosures, reading
+from service.store import answers, cuts, disclosures, reading
 from service.store.query import parse as parse_query
-from service.store.records import Author
+from service.store.records import Author, Written
 from service.store.records import Change as Write
-from service.store.records import Written
 from service.store.resources import Current, Key, apply, current, prepare, stamped
 from service.store.search import matching
 from service.store.writing import Writing
@@ -28,10 +27,14 @@ Json = dict[str, Any]
 
 
 class Receiving:
-    """Implements `store.writing.Answers` with a converter's way back."""
+    """Implements `store.writing.Answers` with the way back of the converter that is in use."""
 
-    def __init__(self, converter: Converter) -> None:
-        self._converter = converter
+    def __init__(self, converter: Callable[[], Converter]) -> None:
+        self._converters = converter
+
+    @property
+    def _converter(self) -> Converter:
+        return self._converters()
 
     def take(self, tx: Writing, key: Key, content: Mapping[str, Any], before: Current | None) -> Written | None:
         """What became of `content` as an answer; None where it is none, so that an ordinary write follows."""
@@ -42,11 +45,16 @@ class Receiving:
         resource = {**content, "id": key[1]}
         id_ = _id(tx.author.organisation, about, content)
         if about == key:
-            body, done = stamped(resource, key[1], before.version if before else 1, tx.now), Written("proposed", None, id_)
+            body, done = (
+                stamped(resource, key[1], before.version if before else 1, tx.now),
+                Written("proposed", None, id_),
+            )
         else:
             known = {key: before} if before else {}
             author = Author(tx.author.client, owner)
-            done = apply(tx.connection, [prepare(Write(*key, "PUT", resource), tx.parameters)], known, author, tx.now)[key]
+            done = apply(tx.connection, [prepare(Write(*key, "PUT", resource), tx.parameters)], known, author, tx.now)[
+                key
+            ]
             if done.stored is None:
                 return Written("unchanged", reading.read(tx.connection, *key, tx.who))
             body = done.stored.body or b""
@@ -89,7 +97,7 @@ class Receiving:
             key[0],
             "/".join(about),
             "" if about == key else "/".join(key),
-            tx.now,
+            cuts.after(tx.connection, tx.now),
             body,
             encode(self._converter.message(resource, model=model)),
         )

@@ -28,7 +28,7 @@ class _Wish:
 def returned(document: Any, bearings: Sequence[Bearing]) -> Json:
     """`returned`: the answers in the order they came, each change with its `state`; `merged`; `conflicts` (pointers).
 
-    States: `new` (stands in `merged`), `taken` (the document has it), `superseded` (its sender has said something newer),
+    States: `new` (stands in `merged`), `taken` (the document has it), `superseded` (its sender has said more since),
     `conflict` (others, or the document since, say otherwise), `gone` (what it speaks of is no longer there).
     """
     wishes = [_Wish(one, unpacked(row)) for one in bearings for row in parse(one.changes)]

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, true, union_all
 
-from service.store.resources import NOW, SHOWN, Key, stored_of
 from service.store.records import Stored
+from service.store.resources import NOW, SHOWN, Key, stored_of
 from service.store.tables import answer, answer_document, document, document_resource, resource
 from service.store.upsert import inserting
 
@@ -125,20 +125,26 @@ def find(
 
 
 def changed(
-    connection: Connection, organisations: Sequence[str] | None, since: tuple[int, int], count: int
+    connection: Connection, organisations: Sequence[str] | None, since: tuple[int, int], until: int, count: int
 ) -> list[DocumentRow]:
-    """Up to `count` documents that have changed, or were answered to, after `since` (microseconds, document)."""
+    """Up to `count` documents that have changed, or were answered to, after `since` (microseconds, document).
+
+    `until` (microseconds) is the moment of a cut: what is later is for the next call.
+    """
     own = true() if organisations is None else document.c.organisation.in_(organisations)
     moments = union_all(
-        select(document.c.did, document.c.updated.label("moment")).where(own, document.c.updated >= since[0]),
+        select(document.c.did, document.c.updated.label("moment")).where(
+            own, document.c.updated.between(since[0], until)
+        ),
         select(document.c.did, answer_document.c.received)
         .join(answer_document, answer_document.c.did == document.c.did)
-        .where(own, answer_document.c.received >= since[0]),
+        .where(own, answer_document.c.received.between(since[0], until)),
     ).subquery()
     latest = select(moments.c.did, func.max(moments.c.moment).label("changed")).group_by(moments.c.did).subquery()
     statement = (
         select(document, latest.c.changed)
         .join(latest, latest.c.did == document.c.did)
+        .where(latest.c.changed <= until)
         .where((latest.c.changed > since[0]) | ((latest.c.changed == since[0]) & (document.c.did > since[1])))
         .order_by(latest.c.changed, document.c.did)
         .limit(count)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from service.fhir import json
 from service.issues import Issue, issue
 from service.pipeline import Converted
-from service.store import documents, outbox, reconcile
+from service.store import cuts, documents, outbox, reconcile
 from service.store.differences import differences
 from service.store.documents import Identity, Kept
 from service.store.outbox import Delivery
@@ -64,6 +64,7 @@ def keep(
     author: Author,
     now: int,
 ) -> Accepted:
+    now = cuts.after(connection, now)
     kept = documents.find(connection, document.identity, lock=True)
     if kept is not None and document.version <= kept.version:
         return _not_newer(connection, document, kept)

@@ -26,7 +26,7 @@ from service.store.search import Found
 from service.store.terms import Expand
 from service.store.transaction import Patch, Result
 from service.store.visibility import Visibility
-from service.store.writing import Writing
+from service.store.writing import Answers, Writing
 
 T = TypeVar("T")
 
@@ -85,12 +85,14 @@ class Store:
         clock: Clock = clocks.now,
         expand: Expand = no_value_sets,
         ids: Callable[[], str] = new_id,
+        answers: Answers | None = None,
     ) -> None:
         self.database = database
         self.parameters = parameters
         self.clock = clock
         self.expand = expand
         self.ids = ids
+        self.answers = answers
 
     def close(self) -> None:
         self.database.close()
@@ -204,9 +206,8 @@ class Store:
     def write(self, author: Author, who: Visibility, work: Callable[[Writing], T]) -> T:
         """The result of `work` in one transaction; it may run more than once and must only use what it is given."""
         moment: datetime = self.clock()
-        return self.database.write(
-            lambda connection: work(Writing(connection, self.parameters, author, who, moment, self.expand, self.ids))
-        )
+        shared = (self.parameters, author, who, moment, self.expand, self.ids, self.answers)
+        return self.database.write(lambda connection: work(Writing(connection, *shared)))
 
 
 def _method(entry: Any) -> str:
