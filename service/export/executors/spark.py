@@ -5,6 +5,8 @@ https://spark.apache.org/docs/latest/api/python/reference/api/pyspark.RDD.html
 
 import importlib
 import itertools
+import os
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -39,7 +41,10 @@ class Spark:
             session.stop()
 
     def _session(self) -> Any:
-        builder = self._sql.SparkSession.builder.appName("yhdessa batch").config("spark.ui.enabled", "false")
+        # On this machine the workers run what we run; a cluster's own choice of Python stays.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        quiet = {"spark.ui.enabled": "false", "spark.log.level": "ERROR", "spark.ui.showConsoleProgress": "false"}
+        builder = self._sql.SparkSession.builder.appName("yhdessa batch").config(map=quiet)
         try:
             return (builder.master(self.master) if self.master else builder).getOrCreate()
         except (self._errors.PySparkException, OSError, RuntimeError) as error:
@@ -50,10 +55,11 @@ class Spark:
         try:
             done: list[Done] = context.parallelize(some, len(some)).map(work).collect()
             return done
-        except self._java_error as error:
+        except (self._java_error, self._errors.PySparkException) as error:
             if len(some) > 1:
                 return [done for one in some for done in self._job(context, work, [one])]
-            return [lost(some[0], str(error.java_exception.getMessage()).partition("\n")[0][:200], 1)]
+            told = [one for one in str(error).splitlines() if one.strip()] or [type(error).__name__]
+            return [lost(some[0], told[-1][:200], 1)]
 
 
 def _no_spark(error: Exception) -> ExecutorError:

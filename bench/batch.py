@@ -1,0 +1,103 @@
+"""The batch: one process, several, Dask and Spark on the same documents, and memory from few documents to many.
+
+`python -m bench batch`; YHDESSA_BENCH_DOCUMENTS says how many (10,000; the bar is meant for 100,000). Bar: processes at
+least 1.8 times serial on two cores. The output of every executor must be the same, byte for byte.
+"""
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.store import case
+
+DOCUMENTS = int(os.environ.get("YHDESSA_BENCH_DOCUMENTS", "10000"))
+BAR = 1.8
+GROWTH = 1.15
+"""How much more memory a run of ten times the documents may take."""
+_RUN = (
+    "import resource, sys; from service.cli import main\n"
+    "try: main()\n"
+    "finally:\n"
+    "    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]\n"
+    "    print(*(one.ru_maxrss for one in both), sum(o.ru_utime + o.ru_stime for o in both), file=sys.stderr)\n"
+)
+
+
+def write(file: Path, count: int) -> None:
+    """Cases of so many families, one a line."""
+    with file.open("wb") as stream:
+        for number in range(count):
+            stream.write(case(number) + b"\n")
+
+
+def run(source: Path, out: Path, kind: str) -> tuple[float, float, float]:
+    """Seconds, the most memory of one process in MB, and seconds of CPU."""
+    command = [sys.executable, "-c", _RUN, "batch", str(source), str(out), "--executor", kind]
+    start = time.perf_counter()
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    took = time.perf_counter() - start
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    own, children, cpu = done.stderr.splitlines()[-1].split()
+    return took, max(int(own), int(children)) / 1024, float(cpu)
+
+
+def digest(out: Path) -> str:
+    """Over every file of the output."""
+    found = hashlib.sha256()
+    for file in sorted(one for one in out.rglob("*") if one.is_file() and one.name != ".lock"):
+        found.update(f"{file.relative_to(out)}\n".encode() + file.read_bytes())
+    return found.hexdigest()
+
+
+def kinds() -> list[str]:
+    there = {"dask": "distributed", "spark": "pyspark"}
+    found = ["serial", "processes"]
+    for kind, module in there.items():
+        if importlib.util.find_spec(module) is None or (kind == "spark" and shutil.which("java") is None):
+            print(f"({kind} is not here: left out)")
+        else:
+            found.append(kind)
+    return found
+
+
+def main() -> int:
+    """Prints the tables; 1 where a bar is missed."""
+    cores = len(os.sched_getaffinity(0))
+    rates: dict[str, float] = {}
+    missed = False
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write(folder / "some.ndjson", DOCUMENTS)
+        size = (folder / "some.ndjson").stat().st_size
+        print(f"{DOCUMENTS:,} cases, {size / 1e6:.0f} MB of NDJSON, {cores} cores\n")
+        print(f"{'':<12}{'documents/s':>14}{'x serial':>10}{'seconds':>10}{'CPU':>8}{'MB a process':>14}")
+        seen: set[str] = set()
+        for kind in kinds():
+            out = folder / kind
+            took, memory, cpu = run(folder / "some.ndjson", out, kind)
+            rates[kind] = DOCUMENTS / took
+            seen.add(digest(out))
+            shutil.rmtree(out)
+            ratio = rates[kind] / rates["serial"]
+            print(f"{kind:<12}{rates[kind]:>14,.0f}{ratio:>10.2f}{took:>10.1f}{cpu:>8.1f}{memory:>14.0f}", flush=True)
+        assert len(seen) == 1, "executors differ"
+        missed |= cores >= 2 and rates["processes"] < BAR * rates["serial"]
+        print("\nmemory of a worker, by how many documents there are:")
+        memories = []
+        for count in (DOCUMENTS // 10, DOCUMENTS):
+            write(folder / f"{count}.ndjson", count)
+            memories.append(run(folder / f"{count}.ndjson", folder / f"m{count}", "processes")[1])
+            print(f"{count:>12,}{memories[-1]:>10.0f} MB", flush=True)
+        missed |= memories[-1] > GROWTH * memories[0]
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
