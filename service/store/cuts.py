@@ -7,6 +7,7 @@ clocks say. docs/decisions/020-the-cut.md
 
 from sqlalchemy import Connection, func, select, text, update
 
+from service.store.raw import Statement
 from service.store.tables import resource, snapshot_mark
 
 # Any number does, as long as it is always the same and nobody else's.
@@ -15,15 +16,16 @@ _MILLISECOND = 1000
 # How far ahead of the clock the record may run without a cut trusting it.
 _AHEAD = 60_000_000
 _MARK = select(snapshot_mark.c.at).where(snapshot_mark.c.id == 1)
-_SHARED = text("SELECT pg_advisory_xact_lock_shared(:number)").bindparams(number=_LOCK)
+_SEEN = Statement(_MARK)
+_SHARED = Statement(select(func.pg_advisory_xact_lock_shared(_LOCK)))
 _ALONE = text("SELECT pg_advisory_xact_lock(:number)").bindparams(number=_LOCK)
 
 
 def after(connection: Connection, now: int) -> int:
     """`now`, or the first moment after the last cut where that is later; no cut is made until this transaction ends."""
     if connection.dialect.name != "sqlite":
-        connection.execute(_SHARED)
-    mark: int = connection.execute(_MARK).scalar_one()
+        _SHARED(connection)
+    mark: int = _SEEN(connection)[0][0]
     return max(now, mark + _MILLISECOND)
 
 

@@ -7,16 +7,29 @@ from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
 from service.store.bulk import insert_rows
 from service.store.engine import Again
+from service.store.raw import Statement
 from service.store.resources import Key
 from service.store.tables import document, document_resource, document_version, resource, version
-from service.store.upsert import inserting
 
-_SEEN = select(document).where(
+_FIND = select(document.c.did, document.c.kind, document.c.version, document.c.digest).where(
     document.c.organisation == bindparam("of_organisation"),
     document.c.system == bindparam("of_system"),
     document.c.id == bindparam("of_id"),
 )
-_LOCKED = _SEEN.with_for_update()
+_SEEN, _LOCKED = Statement(_FIND), Statement(_FIND.with_for_update())
+_RENEW = Statement(
+    update(document)
+    .where(document.c.did == bindparam("of_did"))
+    .values(version=bindparam("to_version"), digest=bindparam("to_digest"), updated=bindparam("to_updated"))
+)
+_RESOURCES = Statement(
+    select(resource.c.type, resource.c.id, resource.c.rid)
+    .join(document_resource, document_resource.c.rid == resource.c.rid)
+    .where(document_resource.c.did == bindparam("of_did"))
+    .order_by(resource.c.rid)
+)
+_COLUMNS = ("organisation", "system", "id", "kind", "version", "digest", "updated")
+_VERSION_COLUMNS = ("did", "version", "digest", "received", "client", "body")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,39 +53,28 @@ class Kept:
 
 def find(connection: Connection, identity: Identity, *, lock: bool = False) -> Kept | None:
     """The document, if it is here; with `lock`, nobody else can change it until the transaction ends."""
-    wanted = {"of_organisation": identity.organisation, "of_system": identity.system, "of_id": identity.id}
-    row = connection.execute(_LOCKED if lock else _SEEN, wanted).one_or_none()
-    return None if row is None else Kept(row.did, row.kind, row.version, bytes(row.digest))
+    run = _LOCKED if lock else _SEEN
+    found = run(connection, of_organisation=identity.organisation, of_system=identity.system, of_id=identity.id)
+    return Kept(*found[0]) if found else None
 
 
 def add(connection: Connection, identity: Identity, kind: str, version_: int, digest: bytes, now: int) -> int:
     """A new document; gives its number. Raises `Again` where somebody else has just added it."""
-    make = inserting(connection)
-    statement = make(document).values(
-        organisation=identity.organisation,
-        system=identity.system,
-        id=identity.id,
-        kind=kind,
-        version=version_,
-        digest=digest,
-        updated=now,
-    )
-    did = connection.execute(statement.on_conflict_do_nothing().returning(document.c.did)).scalar_one_or_none()
-    if did is None:
+    row = (identity.organisation, identity.system, identity.id, kind, version_, digest, now)
+    made = insert_rows(connection, document, _COLUMNS, [row], returning=("did",))
+    if not made:
         raise Again
-    return int(did)
+    return int(made[0][0])
 
 
 def renew(connection: Connection, did: int, version_: int, digest: bytes, now: int) -> None:
     """A document that is here has a newer version."""
-    values = {"version": version_, "digest": digest, "updated": now}
-    connection.execute(update(document).where(document.c.did == did).values(**values))
+    _RENEW(connection, of_did=did, to_version=version_, to_digest=digest, to_updated=now)
 
 
 def keep(connection: Connection, did: int, version_: int, digest: bytes, body: bytes, client: str, now: int) -> None:
     """The exact bytes of one version."""
-    columns = ("did", "version", "digest", "received", "client", "body")
-    insert_rows(connection, document_version, columns, [(did, version_, digest, now, client, body)])
+    insert_rows(connection, document_version, _VERSION_COLUMNS, [(did, version_, digest, now, client, body)])
 
 
 def body(connection: Connection, did: int, version_: int) -> bytes | None:
@@ -84,13 +86,7 @@ def body(connection: Connection, did: int, version_: int) -> bytes | None:
 
 def resources(connection: Connection, did: int) -> dict[Key, int]:
     """The resources that the document's newest version has, with their numbers."""
-    statement = (
-        select(resource.c.type, resource.c.id, resource.c.rid)
-        .join(document_resource, document_resource.c.rid == resource.c.rid)
-        .where(document_resource.c.did == did)
-        .order_by(resource.c.rid)
-    )
-    return {(row.type, row.id): row.rid for row in connection.execute(statement)}
+    return {(type_name, id_): rid for type_name, id_, rid in _RESOURCES(connection, of_did=did)}
 
 
 def link(connection: Connection, did: int, rids: Iterable[int]) -> None:

@@ -86,9 +86,7 @@ def keep(
     wanted = {one.change.key for one in prepared}
     vanished = {key: rid for key, rid in before.items() if key not in wanted}
     retired = documents.orphans(connection, did, vanished.values())
-    gone = [
-        Prepared(Change(*key, "DELETE", None, origin), b"", None) for key, rid in vanished.items() if rid in retired
-    ]
+    gone = [Prepared(Change(*key, "DELETE", None, origin)) for key, rid in vanished.items() if rid in retired]
     changes = [replace(one, change=replace(one.change, origin=origin)) for one in prepared]
     rids = {key: row.rid for key, row in known.items()}
     results = apply(connection, [*changes, *gone], known, owner, now, rids)

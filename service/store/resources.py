@@ -5,20 +5,20 @@ https://hl7.org/fhir/R4/http.html#versioning
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, delete, select, update
 
 from service.fhir.json import encode
 from service.store import cuts
 from service.store.bulk import insert_rows
 from service.store.engine import Again
 from service.store.parameters import Parameters
+from service.store.raw import Among, Statement
 from service.store.records import Author, Change, Origin, Status, Stored, Written
 from service.store.rows import Rows
 from service.store.tables import INDEXES, resource, version
-from service.store.upsert import inserting
 from service.store.values import instant
 
 Key = tuple[str, str]
@@ -34,8 +34,9 @@ _VERSION_COLUMNS = (
     "did",
     "document_version",
 )
+_RESOURCE_COLUMNS = ("type", "id", "version", "updated", "deleted", "digest", "organisation")
 _INDEX_COLUMNS = {name: tuple(column.name for column in table.columns) for name, table in INDEXES.items()}
-_MOVE = (
+_MOVE = Statement(
     update(resource)
     .where(resource.c.rid == bindparam("at_rid"), resource.c.version == bindparam("at_version"))
     .values(
@@ -45,14 +46,20 @@ _MOVE = (
         digest=bindparam("to_digest"),
     )
 )
-_CLEAR = {
-    name: delete(table).where(table.c.rid.in_(bindparam("rids", expanding=True))) for name, table in INDEXES.items()
-}
 
 
-_SEEN = select(resource).where(resource.c.id.in_(bindparam("ids", expanding=True)))
+def _clearing(table: Table) -> Among:
+    return Among(lambda rids: delete(table).where(table.c.rid.in_(rids)))
+
+
+_CLEAR = {name: _clearing(table) for name, table in INDEXES.items()}
+_SEEN = Among(lambda ids: select(resource).where(resource.c.id.in_(ids)))
 # Always in one order, so that two transactions wait for each other and not both for ever.
-_LOCKED = _SEEN.order_by(resource.c.id, resource.c.type).with_for_update()
+_LOCKED = Among(
+    lambda ids: (
+        select(resource).where(resource.c.id.in_(ids)).order_by(resource.c.id, resource.c.type).with_for_update()
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,41 +76,63 @@ class Current:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A change with what can be worked out before the database is asked."""
+    """A change with what can be worked out before the database is asked.
+
+    `meta` and `rest` are the JSON of the content: without what the store itself puts in, and without type and id.
+    """
 
     change: Change
-    digest: bytes
-    rows: Rows | None
+    digest: bytes = b""
+    rows: Rows | None = None
+    meta: bytes = b"{}"
+    rest: bytes = b"{}"
+
+    def stamped(self, version_id: int, updated: int) -> bytes:
+        """The exact JSON to keep: type, id and meta first, the rest as it came."""
+        times = f'{{"versionId":"{version_id}","lastUpdated":"{instant(updated)}"'.encode()
+        return b"".join((_named(self.change), b',"meta":', times, _more(self.meta), b"}", _more(self.rest), b"}"))
 
 
 def prepare(change: Change, parameters: Parameters) -> Prepared:
-    """Digest and index rows of a change; needs no connection, so it is best done before one is held."""
+    """JSON, digest and index rows of a change; needs no connection, so it is best done before one is held."""
     if change.resource is None:
-        return Prepared(change, b"", None)
-    return Prepared(change, digest(change.resource), parameters.extract(change.resource))
+        return Prepared(change)
+    return indexed(digested(change), parameters)
 
 
-def digest(content: Mapping[str, Any]) -> bytes:
-    """A hash of a resource's content, without the version and the time that the store gives it."""
-    meta = content.get("meta")
-    given = meta if type(meta) is dict else {}
-    kept = {key: value for key, value in given.items() if key not in ("versionId", "lastUpdated")}
-    rest = {key: value for key, value in content.items() if key != "meta"}
-    # Always last, so that it does not matter that the store puts it in front.
-    return hashlib.sha256(encode({**rest, "meta": kept})).digest()
+def indexed(one: Prepared, parameters: Parameters) -> Prepared:
+    """The same with its index rows."""
+    resource_ = one.change.resource
+    return one if resource_ is None else replace(one, rows=parameters.extract(resource_))
+
+
+def digested(change: Change) -> Prepared:
+    """A change with its JSON and its digest, but no index rows yet.
+
+    The digest is of the content without the version and the time that the store gives it.
+    """
+    content = change.resource or {}
+    given = content.get("meta")
+    meta = given if type(given) is dict else {}
+    kept = encode({key: value for key, value in meta.items() if key not in ("versionId", "lastUpdated")})
+    rest = encode({key: value for key, value in content.items() if key not in ("resourceType", "id", "meta")})
+    hashed = hashlib.sha256(b"".join((_named(change), _more(rest), b',"meta":', kept, b"}"))).digest()
+    return Prepared(change, hashed, None, kept, rest)
 
 
 def stamped(content: Mapping[str, Any], id_: str, version_id: int, updated: int) -> bytes:
-    """The exact JSON to keep: type, id and meta first, the rest as it came."""
-    meta = content.get("meta")
-    rest = {key: value for key, value in content.items() if key not in ("resourceType", "id", "meta")}
-    given = meta if type(meta) is dict else {}
-    made = {
-        "versionId": str(version_id),
-        "lastUpdated": instant(updated),
-        **{key: value for key, value in given.items() if key not in ("versionId", "lastUpdated")},
-    }
-    return encode({"resourceType": content["resourceType"], "id": id_, "meta": made, **rest})
+    """The exact JSON that is kept of `content` as that version."""
+    return digested(Change(content["resourceType"], id_, "PUT", content)).stamped(version_id, updated)
+
+
+def _named(change: Change) -> bytes:
+    """How the JSON of a resource begins."""
+    return f'{{"resourceType":"{change.type}","id":"{change.id}"'.encode()
+
+
+def _more(json: bytes) -> bytes:
+    """The members of an object, to stand after others."""
+    return json[1:-1] and b"," + json[1:-1]
 
 
 def current(connection: Connection, keys: Iterable[Key], *, lock: bool = True) -> dict[Key, Current]:
@@ -112,12 +141,14 @@ def current(connection: Connection, keys: Iterable[Key], *, lock: bool = True) -
     if not wanted:
         return {}
     # An id alone almost always means one resource, so the few others are left out here.
-    rows = connection.execute(_LOCKED if lock else _SEEN, {"ids": sorted({id_ for _, id_ in wanted})})
-    return {(row.type, row.id): _current(row) for row in rows if (row.type, row.id) in wanted}
+    rows = (_LOCKED if lock else _SEEN)(connection, {id_ for _, id_ in wanted})
+    return {(row[1], row[2]): _current(*row) for row in rows if (row[1], row[2]) in wanted}
 
 
-def _current(row: Any) -> Current:
-    return Current(row.rid, row.version, row.updated, bool(row.deleted), row.digest, row.organisation)
+def _current(
+    rid: int, _type: str, _id: str, version_: int, updated: int, deleted: int, digest: bytes, organisation: str
+) -> Current:
+    return Current(rid, version_, updated, bool(deleted), digest, organisation)
 
 
 def apply(
@@ -174,7 +205,7 @@ class _News:
     def __post_init__(self) -> None:
         change = self.prepared.change
         if change.resource is not None:
-            self.body = stamped(change.resource, change.id, self.version, self.updated)
+            self.body = self.prepared.stamped(self.version, self.updated)
 
     def stored(self) -> Stored:
         change = self.prepared.change
@@ -191,21 +222,9 @@ def _advanced(one: Prepared, before: Current, now: int) -> _News:
 def _insert(connection: Connection, fresh: Sequence[Prepared], author: Author, now: int) -> dict[Key, int]:
     if not fresh:
         return {}
-    make = inserting(connection)
-    statement = make(resource).on_conflict_do_nothing().returning(resource.c.rid, resource.c.type, resource.c.id)
-    values = [
-        {
-            "type": one.change.type,
-            "id": one.change.id,
-            "version": 1,
-            "updated": now,
-            "deleted": 0,
-            "digest": one.digest,
-            "organisation": author.organisation,
-        }
-        for one in fresh
-    ]
-    made = {(row.type, row.id): int(row.rid) for row in connection.execute(statement, values)}
+    values = [(one.change.type, one.change.id, 1, now, 0, one.digest, author.organisation) for one in fresh]
+    rows = insert_rows(connection, resource, _RESOURCE_COLUMNS, values, returning=("rid", "type", "id"))
+    made = {(type_name, id_): int(rid) for rid, type_name, id_ in rows}
     if len(made) < len(fresh):
         raise Again
     return made
@@ -225,8 +244,7 @@ def _move(connection: Connection, news: Sequence[_News]) -> None:
         }
         for one in news
     ]
-    done = connection.execute(_MOVE, values)
-    if done.rowcount != len(news):
+    if _MOVE.many(connection, values) != len(news):
         raise Again
 
 
@@ -255,8 +273,8 @@ def _origin(origin: Origin | None) -> tuple[int, int] | None:
 
 def _index(connection: Connection, news: Sequence[_News], stale: set[int]) -> None:
     if stale:
-        for statement in _CLEAR.values():
-            connection.execute(statement, {"rids": sorted(stale)})
+        for clear in _CLEAR.values():
+            clear(connection, stale)
     for name, table in INDEXES.items():
         found = [
             (one.rid, *row)
@@ -269,8 +287,8 @@ def _index(connection: Connection, news: Sequence[_News], stale: set[int]) -> No
 
 def reindex(connection: Connection, rid: int, rows: Rows | None) -> None:
     """Replace the index rows of one resource, as after a change of the search parameters."""
-    for statement in _CLEAR.values():
-        connection.execute(statement, {"rids": [rid]})
+    for clear in _CLEAR.values():
+        clear(connection, [rid])
     for name, table in INDEXES.items():
         if rows is not None:
             found = [(rid, *row) for row in sorted(getattr(rows, name))]

@@ -12,7 +12,12 @@ from sqlalchemy.dialects import sqlite
 
 def inserting(connection: Connection) -> Callable[[Table], sqlite.Insert]:
     """What makes an INSERT into a table that can say what happens on a conflict; SQLAlchemy writes both alike."""
-    if connection.dialect.name == "sqlite":
+    return upserting(connection.dialect.name)
+
+
+def upserting(backend: str) -> Callable[[Table], sqlite.Insert]:
+    """The same for `sqlite` or `postgresql`."""
+    if backend == "sqlite":
         return sqlite.insert
     # Loaded only where PostgreSQL is used: it is a fifteenth of the start.
     from sqlalchemy.dialects import postgresql

@@ -1,0 +1,92 @@
+"""The statements of the busiest calls: written with SQLAlchemy once for both databases, run on the driver's own cursor.
+
+Building and compiling a statement at each call costs many times what the database needs for it.
+"""
+
+import functools
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from sqlalchemy import BindParameter, Connection, bindparam
+from sqlalchemy.dialects import registry
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql import Executable
+from sqlalchemy.sql.compiler import SQLCompiler
+
+Row = tuple[Any, ...]
+# How many values are asked about at once: few sizes, so that each text is prepared once.
+_SIZES = (1, 4, 16, 64)
+
+
+class Statement:
+    """A statement whose parameters are named when it is called; what it gives are the driver's own rows."""
+
+    def __init__(self, statement: Executable) -> None:
+        self._on = functools.cache(lambda backend: compiled(backend, statement))
+
+    def __call__(self, connection: Connection, **values: Any) -> list[Row]:
+        """Run it; gives the rows, where it has any."""
+        text, names, constants = self._on(connection.dialect.name)
+        given = constants | values
+        return run(connection, text, [given[name] for name in names])
+
+    def many(self, connection: Connection, values: Iterable[Mapping[str, Any]]) -> int:
+        """Run it for each of `values`; gives how many rows were changed."""
+        text, names, constants = self._on(connection.dialect.name)
+        given = [[{**constants, **one}[name] for name in names] for one in values]
+        cursor = connection.connection.cursor()
+        try:
+            cursor.executemany(text, given)
+            return int(cursor.rowcount)
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise _failed(connection, text, error) from error
+
+
+class Among:
+    """A statement about all rows where something is one of many values; `build` makes it for parameters of those."""
+
+    def __init__(self, build: Callable[[list[BindParameter[Any]]], Executable]) -> None:
+        self._on = functools.cache(
+            lambda backend, size: compiled(backend, build([bindparam(f"one{at}") for at in range(size)]))
+        )
+
+    def __call__(self, connection: Connection, values: Collection[Any]) -> list[Row]:
+        """The rows for `values`, which are asked for in sorted order."""
+        found: list[Row] = []
+        ordered = sorted(values)
+        for start in range(0, len(ordered), _SIZES[-1]):
+            some = ordered[start : start + _SIZES[-1]]
+            some += [some[-1]] * (next(size for size in _SIZES if size >= len(some)) - len(some))
+            text, names, constants = self._on(connection.dialect.name, len(some))
+            given = constants | {f"one{at}": value for at, value in enumerate(some)}
+            found += run(connection, text, [given[name] for name in names])
+        return found
+
+
+def run(connection: Connection, text: str, values: Sequence[Any]) -> list[Row]:
+    """Execute `text`, which `compiled` gave; gives the rows, where it has any."""
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(text, values)
+        return list(cursor.fetchall()) if cursor.description else []
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _failed(connection, text, error) from error
+
+
+def _failed(connection: Connection, text: str, error: Exception) -> BaseException:
+    """The same as SQLAlchemy raises."""
+    return DBAPIError.instance(text, None, error, connection.dialect.loaded_dbapi.Error, hide_parameters=True)
+
+
+def compiled(backend: str, statement: Executable) -> tuple[str, list[str], dict[str, Any]]:
+    """Text, the names of its parameters in their order, and the values of those that nobody has to give."""
+    made = cast(SQLCompiler, statement.compile(dialect=_dialect(backend)))  # type: ignore[attr-defined]
+    constants = {name: value for name, value in made.params.items() if value is not None}
+    return str(made), list(made.positiontup or ()), constants
+
+
+@functools.cache
+def _dialect(backend: str) -> Dialect:
+    kind, style = ("sqlite", "qmark") if backend == "sqlite" else ("postgresql.psycopg", "format")
+    return cast(Dialect, registry.load(kind)(paramstyle=style))
