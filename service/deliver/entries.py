@@ -3,7 +3,8 @@
 https://hl7.org/fhir/R4/http.html#trules, https://hl7.org/fhir/R4/http.html#cond-update
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -25,36 +26,47 @@ THEIRS = frozenset({"Organization", "Patient", "Practitioner"})
 _BY_TAG = frozenset({"Provenance", "QuestionnaireResponse"})
 
 
+# References as they stand in compact JSON; a quote inside a text is escaped, so no text looks like this.
+_REFERENCE = re.compile(
+    rb'"reference":"([A-Z][A-Za-z]{1,63})/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?"'
+)
+_HEAD, _TAIL = b'{"resourceType":"Bundle","type":"transaction","entry":[', b"]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One resource on its way: what is written (`method`, `url`, perhaps `if_none_exist`) and under which full URL."""
+    """One resource on its way: what is written (`method`, `url`, perhaps `if_none_exist`), its full URL, its JSON."""
 
-    reference: str
     full_url: str
     method: str
     url: str
     if_none_exist: str
-    resource: Json
+    body: bytes
 
-    def json(self) -> Json:
+    def json(self) -> bytes:
         request = {"method": self.method, "url": self.url}
         if self.if_none_exist:
             request["ifNoneExist"] = self.if_none_exist
-        return {"fullUrl": self.full_url, "resource": self.resource, "request": request}
+        head = encode({"fullUrl": self.full_url, "request": request})
+        return head[:-1] + b',"resource":' + self.body + b"}"
 
 
-def entries(resources: Iterable[Json], base: str, write: Write) -> list[Entry]:
-    """The entries of these resources, in the order of their dependence, the same for the same resources."""
-    every = sorted(resources, key=lambda one: (_rank(one), str(one["id"])))
+def ordered(resources: Iterable[Json]) -> list[Json]:
+    """The resources in the order of their dependence, the same for the same resources."""
+    return sorted(resources, key=lambda one: (_rank(one), str(one["id"])))
+
+
+def entries(resources: Sequence[Json], base: str, write: Write) -> list[Entry]:
+    """The entry of each of these resources."""
     if write == "by-id":
-        return [_by_id(one, base) for one in every]
-    links = {reference(one): f"urn:uuid:{one['id']}" for one in every}
-    return [_conditional(one, links) for one in every]
+        return [_by_id(one, base) for one in resources]
+    here = {reference(one).encode() for one in resources}
+    return [_conditional(one, here) for one in resources]
 
 
-def transaction(every: Sequence[Entry]) -> bytes:
+def transaction(every: Iterable[Entry]) -> bytes:
     """The exact bytes of the transaction."""
-    return encode({"resourceType": "Bundle", "type": "transaction", "entry": [one.json() for one in every]})
+    return _HEAD + b",".join(one.json() for one in every) + _TAIL
 
 
 def criteria(resource: Json) -> str:
@@ -81,18 +93,21 @@ def without(resources: Sequence[Json], dropped: Collection[str]) -> list[Json]:
 
 def _by_id(resource: Json, base: str) -> Entry:
     where = reference(resource)
-    return Entry(where, f"{base}/{where}", "PUT", where, "", resource)
+    return Entry(f"{base}/{where}", "PUT", where, "", encode(resource))
 
 
-def _conditional(resource: Json, links: Mapping[str, str]) -> Entry:
-    kind = resource["resourceType"]
-    made = _walked(resource, lambda link: _linked(link, links))
-    made = _marked({name: value for name, value in made.items() if name != "id"}, str(resource["id"]))
-    own, full_url = reference(resource), f"urn:uuid:{resource['id']}"
+def _conditional(resource: Json, here: Collection[bytes]) -> Entry:
+    kind, id_ = resource["resourceType"], str(resource["id"])
+    made = _marked({name: value for name, value in resource.items() if name != "id"}, id_)
+    body = encode(made)
+    if all(b"%s/%s" % (found[1], found[2]) in here for found in _REFERENCE.finditer(body)):
+        body = _REFERENCE.sub(rb'"reference":"urn:uuid:\2"', body)
+    else:
+        body = encode(_walked(made, lambda link: _linked(link, here)))
     official = _official(resource) if kind in THEIRS else ""
     if official:
-        return Entry(own, full_url, "POST", kind, f"identifier={official}", made)
-    return Entry(own, full_url, "PUT", f"{kind}?{criteria(resource)}", "", made)
+        return Entry(f"urn:uuid:{id_}", "POST", kind, f"identifier={official}", body)
+    return Entry(f"urn:uuid:{id_}", "PUT", f"{kind}?{criteria(resource)}", "", body)
 
 
 def _marked(resource: Json, id_: str) -> Json:
@@ -111,9 +126,16 @@ def _official(resource: Json) -> str:
     return ""
 
 
-def _linked(link: Json, links: Mapping[str, str]) -> Json:
-    target = links.get("/".join(str(link["reference"]).split("/")[:2]))
-    return {**link, "reference": target} if target else link
+def _linked(link: Json, here: Collection[bytes]) -> Json:
+    """A Reference as it can stand at the receiver, which has its own ids: what does not come along is only named."""
+    kind, _, id_ = str(link["reference"]).partition("/")
+    id_ = id_.partition("/")[0]
+    if f"{kind}/{id_}".encode() in here:
+        return {**link, "reference": f"urn:uuid:{id_}"}
+    if kind not in ORDER or not id_:
+        return link
+    rest = {name: value for name, value in link.items() if name != "reference"}
+    return {**rest, "type": kind, "identifier": {"system": COPY_OF, "value": id_}}
 
 
 def _said(link: Json, gone: Collection[str]) -> Json:

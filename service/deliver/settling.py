@@ -16,14 +16,14 @@ from service.deliver.backoff import opened, pause
 from service.deliver.receivers.base import Receipt, Retries, TransportError
 from service.deliver.shipments import Ready, Stopped
 from service.store import circuits
-from service.store.audit import Event, record
+from service.store.audit import record
 from service.store.circuits import Circuit
 from service.store.claims import Claim, finish
 from service.store.disclosures import disclose
 from service.store.outbox import DELIVERED, PARKED, WAITING, withdrawn_after
 from service.store.parameters import Parameters
 from service.store.records import Author, Change
-from service.store.resources import apply, prepare
+from service.store.resources import Prepared, apply, prepare
 from service.store.values import micros
 
 GAVE_UP = "deliver.gave-up"
@@ -161,17 +161,19 @@ def _circuit(connection: Connection, receiver: str, retries: Retries, outcomes: 
 
 
 def _disclose(connection: Connection, done: Sequence[Confirmed], parameters: Parameters, now: datetime) -> None:
+    """The log, the Provenances and what may be seen, of several deliveries to one recipient."""
     at = micros(now) // 1000 * 1000
-    events: list[Event] = []
-    for one in done:
-        ready = one.ready
-        events.append(disclosing.event(ready, one.receipt))
-        if not ready.given:
-            continue
-        made = disclosing.provenance(ready, one.receipt, one.at)
+    given = [one for one in done if one.ready.given]
+    by_owner: dict[str, list[Prepared]] = {}
+    for one in given:
+        made = disclosing.provenance(one.ready, one.receipt, one.at)
         change = prepare(Change("Provenance", made["id"], "PUT", made), parameters)
-        apply(connection, [change], {}, Author(disclosing.CLIENT, ready.organisation), at)
+        by_owner.setdefault(one.ready.organisation, []).append(change)
+    for organisation, changes in by_owner.items():
+        apply(connection, changes, {}, Author(disclosing.CLIENT, organisation), at)
+    if given:
         # Taken back while it was on its way: it was given, so it is logged, but it is not to be seen here.
-        if not withdrawn_after(connection, one.claim.row):
-            disclose(connection, ready.shipment.recipient.organisation, ready.given, at)
-    record(connection, events, now)
+        gone = withdrawn_after(connection, [one.claim.row for one in given])
+        seen = {(each.type, each.id): each for one in given if one.claim.id not in gone for each in one.ready.given}
+        disclose(connection, given[0].ready.shipment.recipient.organisation, seen.values(), at)
+    record(connection, [disclosing.event(one.ready, one.receipt) for one in done], now)

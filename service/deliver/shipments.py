@@ -5,7 +5,7 @@ claims ─▶ belonging ─▶ policy.may ─▶ receiver.parts ─▶ guard ─
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -57,11 +57,12 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """What shipments are made with: the policy, how narratives are written, how pages are made and checked."""
+    """What shipments are made with: the policy and who decides by it, how narratives and pages are made."""
 
     policy: Policy
     narrator: Narrator | None = None
     tools: Tools = field(default_factory=Tools)
+    decide: Callable[..., Permitted | Refused] = may
 
 
 class Bodies:
@@ -119,7 +120,7 @@ def _given(
         return Stopped(claim, CANCELLED, SUPERSEDED)
     case = _collection([held.plan, *held.others], bodies)
     permissions = [bodies.of(one) for one in held.others if one.type == "Consent"]
-    found = may(recipient(receiver), case, permissions, now, policy=kit.policy, narrator=kit.narrator)
+    found = kit.decide(recipient(receiver), case, permissions, now, policy=kit.policy, narrator=kit.narrator)
     if isinstance(found, Refused):
         key = found.issue.key
         return Stopped(claim, PARKED if key.startswith(_PARKING) else CANCELLED, key)
@@ -157,9 +158,8 @@ def _ready(
 
 def _guarded(part: Part, found: Permitted, case: Json) -> list[Issue]:
     """What of the part may not leave; a PDF's text is checked by whoever makes it, its name here."""
-    if part.content_type.startswith("application/pdf"):
-        return found.guard.check(part.name.encode())
-    return found.guard.check(part.name.encode() + b"\n" + part.body)
+    named = found.guard.check(part.name.encode()) if part.name else []
+    return named if part.content_type.startswith("application/pdf") else [*named, *found.guard.check(part.body)]
 
 
 def _taken_back(connection: Connection, claim: Claim, receiver: Receiver, kit: Kit, bodies: Bodies) -> Ready | Stopped:
@@ -177,7 +177,7 @@ def _taken_back(connection: Connection, claim: Claim, receiver: Receiver, kit: K
         parts = receiver.parts(shipment, kit.tools)
     except TransportError as error:
         return Stopped(claim, PARKED, error.issue.key)
-    leaks = [one for part in parts for one in protects(part.name.encode() + b"\n" + part.body, case)]
+    leaks = [one for part in parts for text in (part.name.encode(), part.body) for one in protects(text, case)]
     if leaks:
         return Stopped(claim, PARKED, leaks[0].key)
     return Ready(claim, shipment, parts, owner(connection, _id(row)), _patients(case), (), ())

@@ -94,11 +94,16 @@ def change(connection: Connection, ids: Iterable[int], states: Sequence[str], va
     return int(connection.execute(update(outbox).where(these).values(**given)).rowcount)
 
 
-def withdrawn_after(connection: Connection, row: Delivery) -> bool:
-    """Whether the receiver is to give back what `row` brings: a withdrawal was written after it."""
-    later = (outbox.c.reference == row.reference, outbox.c.receiver == row.receiver, outbox.c.id > (row.id or 0))
-    statement = select(outbox.c.id).where(*later, outbox.c.payload == WITHDRAWAL, outbox.c.state != CANCELLED).limit(1)
-    return connection.execute(statement).first() is not None
+def withdrawn_after(connection: Connection, given: Iterable[Delivery]) -> set[int]:
+    """Which of these rows' receivers are to give back what the rows bring: a withdrawal was written after them."""
+    rows = list(given)
+    about = sorted({one.reference for one in rows})
+    wanted = (outbox.c.reference.in_(about), outbox.c.payload == WITHDRAWAL, outbox.c.state != CANCELLED)
+    last: dict[tuple[str, str], int] = {}
+    statement = select(outbox.c.receiver, outbox.c.reference, func.max(outbox.c.id).label("id")).where(*wanted)
+    for row in connection.execute(statement.group_by(outbox.c.receiver, outbox.c.reference)):
+        last[row.receiver, row.reference] = row.id
+    return {one.id for one in rows if one.id is not None and last.get((one.receiver, one.reference), 0) > one.id}
 
 
 def listed(

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from service.issues import Issue
 
 if TYPE_CHECKING:
-    from service.policy import Recipient
+    from service.policy import Basis, Recipient
 
 Json = dict[str, Any]
 AuthKind = Literal["none", "bearer", "smart", "mtls"]
@@ -83,6 +83,7 @@ class ReceiverSettings:
 class Shipment:
     """What one row of the outbox is to bring: `bundle` is the minimised collection, the plan (or what withdraws it)
     first. `created` is when the row was written, so the same at every try; `payload` is `shared-plan` or `withdrawal`.
+    `bases` are what the disclosure relies on; none for a withdrawal.
     """
 
     row: int
@@ -94,6 +95,7 @@ class Shipment:
     recipient: Recipient
     bundle: Json
     language: str
+    bases: tuple[Basis, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,10 @@ from typing import Any
 import requests
 
 from service.deliver.capabilities import FHIR, Capabilities, Write, learn
-from service.deliver.entries import COPY_OF, Entry, criteria, entries, reference, token, transaction, without
+from service.deliver.entries import COPY_OF, criteria, entries, ordered, reference, token, transaction, without
 from service.deliver.receivers.base import Json, Part, Receipt, ReceiverSettings, Shipment, Tools, TransportError
 from service.deliver.session import open_session
 from service.deliver.transport import Answer, exchange, refusal, unconfirmed
-from service.fhir.json import encode
 from service.issues import Issue, issue
 from service.strict_toml import Key
 
@@ -53,12 +52,12 @@ class FhirTransaction:
         self._write()
 
     def parts(self, shipment: Shipment, tools: Tools) -> tuple[Part, ...]:
-        return self._parts([entry["resource"] for entry in shipment.bundle["entry"]])
+        return self._parts(self._taken(shipment))
 
     def send(self, shipment: Shipment, parts: tuple[Part, ...], session: requests.Session) -> Receipt:
         if shipment.payload == _WITHDRAWAL:
             return self._take_back(shipment, session)
-        return self._sent(shipment.reference, self._entries(_resources(shipment)), parts, session)
+        return self._sent(shipment.reference, self._taken(shipment), parts, session)
 
     def check(self, session: requests.Session) -> list[Issue]:
         try:
@@ -69,50 +68,55 @@ class FhirTransaction:
         missing = [name for name in ("CarePlan", "Patient") if name not in known.types]
         return [issue("deliver.unsupported", type=name) for name in missing]
 
-    def _parts(self, resources: Sequence[Json]) -> tuple[Part, ...]:
-        every = self._entries(resources)
-        if self._capabilities().transaction:
-            return (Part("", FHIR, transaction(every)),)
-        return tuple(Part(one.url, FHIR, encode(one.resource)) for one in every)
-
-    def _entries(self, resources: Sequence[Json]) -> list[Entry]:
+    def _taken(self, shipment: Shipment) -> list[Json]:
+        """What of the shipment the receiver takes, in the order in which it is sent."""
         known = self._capabilities()
+        resources = [entry["resource"] for entry in shipment.bundle["entry"]]
         unknown = {one["resourceType"] for one in resources} - known.types.keys()
         refused = sorted(unknown - set(self.settings.options.get("leave_out", ())))
         if refused:
             raise TransportError(issue("deliver.unsupported", type=refused[0]), permanent=True, whole=False, sent=False)
-        return entries(without(resources, unknown), self.settings.url, self._write())
+        return ordered(without(resources, unknown))
 
-    def _sent(self, wanted: str, every: Sequence[Entry], parts: Sequence[Part], session: requests.Session) -> Receipt:
+    def _parts(self, resources: Sequence[Json]) -> tuple[Part, ...]:
+        every = entries(resources, self.settings.url, self._write())
+        if self._capabilities().transaction:
+            return (Part("", FHIR, transaction(every)),)
+        return tuple(Part(one.url, FHIR, one.body) for one in every)
+
+    def _sent(
+        self, wanted: str, resources: Sequence[Json], parts: Sequence[Part], session: requests.Session
+    ) -> Receipt:
+        references = [reference(one) for one in resources]
         if not self._capabilities().transaction:
-            return self._one_by_one(wanted, every, parts, session)
+            return self._one_by_one(wanted, references, parts, session)
         answer = self._exchange(session, "POST", self.settings.url, parts[0].body)
         if answer.status != 200:
             raise refusal(answer)
-        return _confirmed(answer, every, wanted)
+        return _confirmed(answer, references, wanted)
 
     def _one_by_one(
-        self, wanted: str, every: Sequence[Entry], parts: Sequence[Part], session: requests.Session
+        self, wanted: str, references: Sequence[str], parts: Sequence[Part], session: requests.Session
     ) -> Receipt:
         receipt = Receipt("200", wanted)
-        for one, part in zip(every, parts, strict=True):
-            answer = self._exchange(session, "PUT", f"{self.settings.url}/{one.url}", part.body)
+        for number, (own, part) in enumerate(zip(references, parts, strict=True)):
+            answer = self._exchange(session, "PUT", f"{self.settings.url}/{part.name}", part.body)
             if answer.status not in (200, 201):
-                raise _in_the_middle(refusal(answer), one is every[0])
-            if one.reference == wanted:
+                raise _in_the_middle(refusal(answer), number == 0)
+            if own == wanted:
                 receipt = Receipt(str(answer.status), _local(answer.headers.get("location", wanted)))
         return receipt
 
     def _take_back(self, shipment: Shipment, session: requests.Session) -> Receipt:
         """Only what the receiver has is taken back: nothing else shall come into being there, not even as withdrawn."""
-        resources = _resources(shipment)
+        resources = self._taken(shipment)
         here = self._there(resources, session)
         if not here:
             return Receipt("absent")
         some = [one for one in resources if reference(one) in here]
         if self.settings.options.get("withdraw") != "delete":
             parts = self._parts(some)
-            receipt = self._sent(shipment.reference, self._entries(some), parts, session)
+            receipt = self._sent(shipment.reference, some, parts, session)
             return Receipt(receipt.status, receipt.reference, parts)
         for one in reversed(some):
             answer = self._exchange(session, "DELETE", f"{self.settings.url}/{here[reference(one)]}", None)
@@ -180,21 +184,17 @@ def make(settings: ReceiverSettings) -> FhirTransaction:
     return FhirTransaction(settings)
 
 
-def _resources(shipment: Shipment) -> list[Json]:
-    return [entry["resource"] for entry in shipment.bundle["entry"]]
-
-
-def _confirmed(answer: Answer, every: Sequence[Entry], wanted: str) -> Receipt:
+def _confirmed(answer: Answer, references: Sequence[str], wanted: str) -> Receipt:
     """What the server did with the entry of the plan; each entry must say that it was done."""
     bundle = answer.json()
     if not isinstance(bundle, dict) or bundle.get("type") != "transaction-response":
         raise unconfirmed(answer.status)
     rows = bundle.get("entry")
     responses = [_response(row) for row in rows] if isinstance(rows, list) else []
-    if len(responses) != len(every) or not all(_done(one) for one in responses):
+    if len(responses) != len(references) or not all(_done(one) for one in responses):
         raise unconfirmed(answer.status)
-    for one, response in zip(every, responses, strict=True):
-        if one.reference == wanted:
+    for own, response in zip(references, responses, strict=True):
+        if own == wanted:
             return Receipt(str(response["status"])[:3], _local(str(response.get("location", ""))))
     return Receipt("200")
 
