@@ -1,9 +1,12 @@
 """One export into a folder that somebody named: its files, and `manifest.json` last."""
 
+import getpass
 import json
 import os
 import uuid
 from pathlib import Path
+
+from sqlalchemy import Connection
 
 from service.export import jobs
 from service.export.jobs import DONE, Job
@@ -11,6 +14,7 @@ from service.export.manifest import manifest
 from service.export.run import Runner
 from service.export.snapshot import take
 from service.export.wanted import Wanted
+from service.store.audit import Detail, Event, record
 
 MANIFEST = "manifest.json"
 
@@ -49,9 +53,22 @@ def _begun(runner: Runner, mark: Path, wanted: Wanted) -> str:
     id_ = uuid.uuid4().hex
     now = runner.now
     job = Job(id_, jobs.COMMAND, "", jobs.WAITING, wanted, take(store), now, 0, 0, 0, None, None)
-    store.database.write(lambda connection: jobs.begin(connection, job))
+    detail = Detail("export", description=f"{wanted.level} export into a folder", user=_user())
+
+    def begin(connection: Connection) -> None:
+        jobs.begin(connection, job)
+        record(connection, [Event(jobs.COMMAND, "", "E", "0", detail)], store.clock())
+
+    store.database.write(begin)
     _replace(mark, id_)
     return id_
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""  # A container may run as a number without a name.
 
 
 def _replace(file: Path, text: str) -> None:
