@@ -53,7 +53,7 @@ def credential(options: Mapping[str, Any], name: str) -> str:
     try:
         found = secret(options, name)
     except CredentialError as error:
-        raise TransportError(issue("receivers.credential", name=error.name, reason=error.reason)) from None
+        raise TransportError(issue("receivers.credential", name=error.name, reason=error.reason), sent=False) from None
     if found is None:
-        raise TransportError(issue("receivers.credential", name=f"{name}_env", reason="it is not given"))
+        raise TransportError(issue("receivers.credential", name=f"{name}_env", reason="it is not given"), sent=False)
     return found.strip()

@@ -123,4 +123,4 @@ def _readable(options: Mapping[str, Any], name: str) -> None:
 def _unusable(name: str, error: Exception) -> TransportError:
     missing = isinstance(error, FileNotFoundError)
     reason = "there is none" if missing else f"it is not what it should be ({type(error).__name__})"
-    return TransportError(issue("receivers.file", name=f"auth.{name}", reason=reason))
+    return TransportError(issue("receivers.file", name=f"auth.{name}", reason=reason), sent=False)

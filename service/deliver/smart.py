@@ -16,7 +16,7 @@ from requests.auth import AuthBase
 
 from service.deliver.bearer import credential, once_more
 from service.deliver.receivers.base import ReceiverSettings, TransportError
-from service.deliver.transport import encrypted, exchange, shown
+from service.deliver.transport import encrypted, exchange, refusal, shown
 from service.issues import issue
 from service.tokens import ALGORITHMS
 
@@ -48,7 +48,12 @@ class SmartAuth(AuthBase):
     def token(self) -> str:
         """An access token that is good for now. Raises `TransportError`."""
         if time.monotonic() >= self._until:
-            self._fetch()
+            try:
+                self._fetch()
+            except TransportError as error:
+                # Without a token nothing is brought, whatever went wrong on the way to it.
+                error.sent = False
+                raise
         return self._token
 
     def _answered(self, answer: requests.Response, **options: Any) -> requests.Response:
@@ -69,6 +74,8 @@ class SmartAuth(AuthBase):
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         body = urlencode(form).encode()
         answer = exchange(self._session, self._settings.limits, "POST", self._endpoint, body, headers)
+        if answer.status >= 429:
+            raise refusal(answer)
         if answer.status != 200:
             raise self._refused(_error(answer.body) or f"status {answer.status}", answer.status)
         made = answer.json()
@@ -110,7 +117,7 @@ class SmartAuth(AuthBase):
 
     def _refused(self, reason: str, status: int) -> TransportError:
         url = shown(self._endpoint or self._settings.url)
-        return TransportError(issue("receivers.token-refused", url=url, reason=reason), status=str(status))
+        return TransportError(issue("receivers.token-refused", url=url, reason=reason), status=str(status), sent=False)
 
 
 def _key(options: Mapping[str, Any]) -> Any:
@@ -142,7 +149,7 @@ def _fits(options: Mapping[str, Any], key: Any) -> None:
 
 
 def _unusable(reason: str) -> TransportError:
-    return TransportError(issue("receivers.file", name="auth.private_key", reason=reason))
+    return TransportError(issue("receivers.file", name="auth.private_key", reason=reason), sent=False)
 
 
 def _no_endpoint(url: str, reason: str, status: int) -> TransportError:
