@@ -1,12 +1,13 @@
 """The chosen resources as copies: without the texts that may not go, complete for their profiles, and marked."""
 
-from collections.abc import Callable, Iterator, Mapping
+import functools
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from service.fhir.reading import objects, part, string
 from service.policy import marks, places
-from service.policy.guard import HETU_SYSTEM, TECHNICAL, Guard, guard
+from service.policy.guard import BETWEEN, HETU_SYSTEM, TECHNICAL, Guard, guard, sayings
 from service.policy.minimise import Minimiser, in_order
 from service.policy.model import Step
 from service.policy.withheld import complete, without_texts
@@ -19,27 +20,39 @@ _LONG = 20
 def copies(chosen: Minimiser) -> tuple[list[dict[str, Any]], Guard]:
     """What goes, the plan first, and the guard over whatever is made of it."""
     secrets = guard(chosen.case, hetus=None if chosen.sector.limits.hetu_in_text else _hetus(chosen))
-    made = [_copy(resource, chosen, secrets) for resource in in_order(chosen.kept, chosen.case)]
+    going = in_order(chosen.kept, chosen.case)
+    if chosen.protected:
+        _phones_only(going)
+    together = BETWEEN.join(sayings(going))
+    if secrets.tells(together) or secrets.tells_hetu(together):
+        going = [_clean(one, chosen, secrets) for one in going]
+    less = {one.resource for one in chosen.steps if not one.kept}
+    made = [_copy(one, chosen, less) for one in going]
     made[0].setdefault("extension", []).append(marks.copy_of(chosen.case))
-    return made, replace(secrets, withheld=tuple(withheld(chosen.case.resources.values(), made)))
+
+    @functools.cache
+    def stayed() -> tuple[str, ...]:
+        return tuple(withheld(chosen.case.resources.values(), made))
+
+    return made, replace(secrets, withheld=stayed)
 
 
-def _copy(resource: dict[str, Any], chosen: Minimiser, secrets: Guard) -> dict[str, Any]:
-    kind, own = resource["resourceType"], resource["id"]
-    key = f"{kind}/{own}"
-    if chosen.protected and kind == "PractitionerRole":
-        _phones_only(resource)
+def _clean(resource: dict[str, Any], chosen: Minimiser, secrets: Guard) -> dict[str, Any]:
     told: list[str] = []
-    body = {name: value for name, value in resource.items() if name not in ("resourceType", "id")}
-    clean = without_texts(body, _secret(secrets), told.append)
-    chosen.steps += [Step(key, path, False, "policy.text-withheld") for path in told]
-    less = any(one.resource == key and not one.kept for one in chosen.steps)
-    meta = marks.meta(chosen.case.resources[key], chosen.policy, less=less)
-    return complete({"resourceType": kind, "id": own, "meta": meta} | clean, chosen.policy)
+    clean = without_texts(resource, lambda text: secrets.tells(text) or secrets.tells_hetu(text), told.append)
+    chosen.steps += [Step(_key(resource), path, False, "policy.text-withheld") for path in told]
+    return clean
 
 
-def _secret(secrets: Guard) -> Callable[[str], bool]:
-    return lambda text: secrets.tells(text) or secrets.tells_hetu(text)
+def _copy(resource: dict[str, Any], chosen: Minimiser, less: Container[str]) -> dict[str, Any]:
+    key = _key(resource)
+    meta = marks.meta(chosen.case.resources[key], chosen.policy, less=key in less)
+    first = {"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta}
+    return complete(first | resource, chosen.policy)
+
+
+def _key(resource: Json) -> str:
+    return f"{resource['resourceType']}/{resource['id']}"
 
 
 def origin(chosen: Minimiser, key: str, provenance: Json) -> dict[str, Any]:
@@ -57,12 +70,14 @@ def origin(chosen: Minimiser, key: str, provenance: Json) -> dict[str, Any]:
     return made | {"target": [{"reference": case.plan_reference}], "agent": agents}
 
 
-def _phones_only(role: dict[str, Any]) -> None:
-    """The address of a mailbox tells the town."""
-    phones = [one for one in objects(role, "telecom") if one.get("system") in ("phone", "sms")]
-    role.pop("telecom", None)
-    if phones:
-        role["telecom"] = phones
+def _phones_only(resources: Iterable[dict[str, Any]]) -> None:
+    """Of the workers of a protected family: the address of a mailbox tells the town."""
+    for role in resources:
+        if role["resourceType"] == "PractitionerRole":
+            phones = [one for one in objects(role, "telecom") if one.get("system") in ("phone", "sms")]
+            role.pop("telecom", None)
+            if phones:
+                role["telecom"] = phones
 
 
 def _hetus(chosen: Minimiser) -> set[str]:
@@ -71,31 +86,28 @@ def _hetus(chosen: Minimiser) -> set[str]:
     return {string(one, "value") for one in rows if one.get("system") == HETU_SYSTEM}
 
 
-def withheld(originals: Any, made: Any) -> Iterator[str]:
+def withheld(originals: Iterable[Json], made: Iterable[Json]) -> Iterator[str]:
     """The longer texts of the originals that are nowhere in what was made of them, as they are compared."""
-    going = set(_sayings(made))
-    whole: str | None = None
-    for text in dict.fromkeys(one for original in originals for one in _sayings(original)):
-        if text not in going:
-            whole = "\n".join(map(places.plain, going)) if whole is None else whole
-            if len(said := places.plain(text).strip()) >= _LONG and said not in whole:
-                yield said
+    going = frozenset(_written(list(made)))
+    whole = BETWEEN.join(map(places.plain, going))
+    for text in dict.fromkeys(_written(list(originals))):
+        if text not in going and len(said := places.plain(text).strip()) >= _LONG and said not in whole:
+            yield said
 
 
-def _sayings(node: Any) -> Iterator[str]:
-    """What people have written: texts that are no names of codes."""
-    if isinstance(node, dict):
-        coded = "code" in node and "system" in node
-        for key, value in node.items():
-            if isinstance(value, str):
-                if key not in TECHNICAL and not (coded and key == "display") and len(value) >= _LONG:
+def _written(tree: list[Json]) -> Iterator[str]:
+    """What people have written: texts of some length that are not names of codes."""
+    due: list[Any] = list(tree)
+    while due:
+        node = due.pop()
+        if isinstance(node, dict):
+            coded = "code" in node and "system" in node
+            for key, value in node.items():
+                if not isinstance(value, str):
+                    due.append(value)
+                elif len(value) >= _LONG and key not in TECHNICAL and not (coded and key == "display"):
                     yield value
-            else:
-                yield from _sayings(value)
-    elif isinstance(node, list):
-        for one in node:
-            if isinstance(one, str):
-                if len(one) >= _LONG:
-                    yield one
-            else:
-                yield from _sayings(one)
+        elif isinstance(node, list):
+            due += node
+        elif isinstance(node, str) and len(node) >= _LONG:
+            yield node

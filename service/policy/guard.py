@@ -6,8 +6,8 @@ identity codes that do not go, and the texts that were withheld.
 
 import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from service.fhir.json import JsonError, parse
@@ -22,6 +22,9 @@ HETU_SYSTEM = "urn:oid:1.2.246.21"
 # What says nothing to a reader: names of systems, ids, links inside the payload.
 TECHNICAL = frozenset({"reference", "id", "resourceType", "system", "url", "code", "use", "fullUrl", "profile", "div"})
 PLACES = ("Organization", "Location")
+BETWEEN = "\0"
+"""Between two texts that are looked at together: nothing reaches over it."""
+_TAG = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Guard:
     """What may not be in a payload.
 
     `words` and `numbers` are the secrets of a protected family, `names` the names of people, which are no places;
-    `hetus` the personal identity codes that may go (None: all may), `withheld` the texts that stayed.
+    `hetus` the personal identity codes that may go (None: all may), `withheld` gives the texts that stayed.
     """
 
     protected: bool = False
@@ -37,7 +40,7 @@ class Guard:
     numbers: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     hetus: frozenset[str] | None = None
-    withheld: tuple[str, ...] = field(default=())
+    withheld: Callable[[], Sequence[str]] = tuple
 
     def check(self, payload: bytes) -> list[Issue]:
         """Everything in the payload that may not leave, as errors. JSON is looked into; any other text is read as is.
@@ -46,14 +49,21 @@ class Guard:
         """
         try:
             tree = parse(payload)
-            texts = list(_texts(tree))
         except JsonError:
-            tree, texts = None, [payload.decode("utf-8", "replace")]
-        whole = "\n".join(map(places.plain, texts)) if self.withheld else ""
+            return self._check(payload.decode("utf-8", "replace"), None)
+        return self.check_value(tree)
+
+    def check_value(self, tree: Any) -> list[Issue]:
+        """The same for a JSON value."""
+        return self._check(BETWEEN.join(sayings(tree)), tree)
+
+    def _check(self, text: str, tree: Any) -> list[Issue]:
+        stayed = self.withheld()
+        whole = places.plain(text) if stayed else ""
         found = {
-            "policy.place-leaves": self.protected and (any(map(self.tells, texts)) or _structured(tree)),
-            "policy.hetu-leaves": any(map(self.tells_hetu, texts)),
-            "policy.text-leaves": any(one in whole for one in self.withheld),
+            "policy.place-leaves": self.tells(text) or (self.protected and _structured(tree)),
+            "policy.hetu-leaves": self.tells_hetu(text),
+            "policy.text-leaves": any(one in whole for one in stayed),
         }
         return [issue(key) for key, is_there in found.items() if is_there]
 
@@ -93,21 +103,27 @@ def protects(payload: bytes, bundle: Mapping[str, Any]) -> list[Issue]:
     return guard(Case(bundle)).check(payload)
 
 
-def _texts(node: Any) -> Iterator[str]:
-    """What a reader could read in a JSON value: its texts and numbers."""
-    if isinstance(node, dict):
-        for key, value in node.items():
-            if key == "div" and isinstance(value, str):
-                yield re.sub(r"<[^>]*>", " ", value)
-            elif key not in TECHNICAL or isinstance(value, dict | list):
-                yield from _texts(value)
-    elif isinstance(node, list):
-        for one in node:
-            yield from _texts(one)
-    elif isinstance(node, str):
-        yield node
-    elif isinstance(node, int) and not isinstance(node, bool):
-        yield str(node)
+def sayings(tree: Any) -> list[str]:
+    """What a reader could read in a JSON value: its texts and whole numbers."""
+    found: list[str] = []
+    due = [tree]
+    while due:
+        node = due.pop()
+        if isinstance(node, dict):
+            for key, value in node.items():
+                if not isinstance(value, str):
+                    due.append(value)
+                elif key == "div":
+                    found.append(_TAG.sub(" ", value))
+                elif key not in TECHNICAL:
+                    found.append(value)
+        elif isinstance(node, list):
+            due += node
+        elif isinstance(node, str):
+            found.append(node)
+        elif isinstance(node, int) and not isinstance(node, bool):
+            found.append(str(node))
+    return found
 
 
 def _structured(node: Any) -> bool:
