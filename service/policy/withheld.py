@@ -67,9 +67,15 @@ def complete(resource: dict[str, Any], policy: Policy) -> dict[str, Any]:
         for step in above:
             holder = holder.setdefault(step, {})
         if last not in holder and f"_{last}" not in holder:
-            holder["_" + last if shape == "text" else last] = [mask()] if shape == "list" else mask()
+            holder["_" + last if shape == "text" else last] = _mark(shape)
     _require_participants(resource)
     return resource
+
+
+def _mark(shape: str) -> Any:
+    if shape == "texts":
+        return [{"_text": mask()}]
+    return [mask()] if shape == "list" else mask()
 
 
 def _require_extension(resource: dict[str, Any], url: str, shape: str, policy: Policy) -> None:
@@ -87,7 +93,7 @@ def _require_participants(resource: dict[str, Any]) -> None:
     """Those who take part and are not named still took part: an Appointment has one at least, a team two."""
     kind = resource["resourceType"]
     if kind == "Appointment" and not resource.get("participant"):
-        resource["participant"] = [{"actor": mask(), "_status": mask()}]
+        resource["participant"] = [{"actor": mask(), "status": "needs-action"}]
     if kind == "CareTeam":
         members = resource.setdefault("participant", [])
         while len(members) < _TEAM_NEEDS:
