@@ -156,7 +156,7 @@ def keys_of(given: Mapping[str, Any]) -> Mapping[str, Key]:
     chosen = Key("text", "How we show who we are.", default="none", choices=tuple(ways))
     options: Mapping[str, Key] = options_of(kind) if kind in KINDS else {}
     if "drop" in options:
-        options = {**options, "drop": replace(options["drop"], keys=drop_options(scheme))}
+        options = {**options, "drop": replace(options["drop"], keys=drop_options(scheme) or None)}
     return {
         **TOP,
         "auth": replace(TOP["auth"], keys={"kind": chosen, **ways.get(way, {})}),

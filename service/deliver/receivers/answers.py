@@ -13,6 +13,7 @@ from service.deliver.receivers import minimised
 from service.deliver.receivers.base import Json
 from service.fhir.path import Env, PathError, compile_values
 from service.fhir.path import Values as Compiled
+from service.fhir.reading import concept_text
 from service.strict_toml import Key
 
 KEYS: Mapping[str, Key] = {
@@ -93,9 +94,9 @@ def _text(value: Any, form: str, language: str) -> str:
     if isinstance(value, bool):
         return _YES.get(language, _YES["fi"])[0 if value else 1]
     if isinstance(value, dict):
-        # A concept, a name or an amount says itself what it is called.
-        said = (value.get(name) for name in ("text", "display", "value"))
-        return next((str(one).strip() for one in said if one is not None), "")
+        # A concept, a name, a reference or an identifier says itself what it is called.
+        said = (concept_text(value), *(str(value.get(name, "")).strip() for name in ("display", "value")))
+        return next((one for one in said if one), "")
     text = str(value).strip() if not isinstance(value, list) else ""
     return _day(text) if form == "date" else text
 
