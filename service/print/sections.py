@@ -17,6 +17,7 @@ Now: TypeAlias = datetime | None
 Builder: TypeAlias = Callable[[Plan, Words, Now], Section | None]
 
 ENVIRONMENTS = ("home", "everyday-environment", "elsewhere", "")
+ENDED = frozenset({"completed", "cancelled", "stopped"})
 _PLAIN_GOAL = frozenset({"", "active", "accepted", "planned"})
 
 
@@ -106,13 +107,18 @@ def _achievement(code: str, words: Words) -> str:
 
 
 def doing(plan: Plan, words: Words, _now: Now) -> Section | None:
-    """Measures by where they are done."""
+    """Measures by where they are done; what is over comes last, so that nobody goes on with it."""
     blocks: list[Block] = []
+    measures = [one for one in plan.activities if one.kind == "measure"]
     for environment in ENVIRONMENTS:
-        chosen = [one for one in plan.activities if one.kind == "measure" and _place(one) == environment]
+        chosen = [one for one in measures if one.status not in ENDED and _place(one) == environment]
         if chosen:
             blocks.append(Heading(_environment(environment, words)))
             blocks.append(Items(tuple(_measure(one, plan, words) for one in chosen), "tick"))
+    over = [one for one in measures if one.status in ENDED]
+    if over:
+        blocks.append(Heading(words("Done, or no longer done")))
+        blocks.append(Items(tuple(_measure(one, plan, words) for one in over)))
     return _section("doing", words("What we do"), blocks)
 
 
@@ -134,9 +140,16 @@ def _measure(one: Activity, plan: Plan, words: Words) -> Item:
     return Item(one.text, rows(
         Row(words("Not to be done"), words("We agreed not to do this.")) if one.forbidden else None,
         Row(words("Who"), who or words("not agreed yet")),
-        Row(words("Where"), one.where, own=True),
+        _where(one, words),
         *_common(one, plan, words),
     ), strong=True)  # fmt: skip
+
+
+def _where(one: Activity, words: Words) -> Row:
+    """Headings tell it of what goes on."""
+    if one.where or one.status not in ENDED or not _place(one):
+        return Row(words("Where"), one.where, own=True)
+    return Row(words("Where"), _environment(one.environment, words))
 
 
 def _common(one: Activity, plan: Plan, words: Words) -> Iterator[Row | None]:
@@ -209,9 +222,17 @@ def _way(way: Way, plan: Plan, words: Words) -> tuple[Row, ...]:
     return rows(
         Row(words("How"), "" if vague else words.label(way.method)),
         *(reach(one, words) for one in way.telecom),
-        Row(words("Who"), short(way.who, words, plan.language)) if way.who else None,
+        _who(way.who, plan, words),
         Row(words("Agreed"), way.text, own=True),
     )
+
+
+def _who(party: Party | None, plan: Plan, words: Words) -> Row | None:
+    """The worker who acts, or the one of the family who is contacted."""
+    if party is None:
+        return None
+    label = words("To whom") if party.kind in ("child", "family") else words("Who")
+    return Row(label, short(party, words, plan.language))
 
 
 def assessment(plan: Plan, words: Words, _now: Now) -> Section | None:

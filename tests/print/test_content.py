@@ -149,6 +149,25 @@ def test_a_cancelled_contact_is_not_the_next(twins: dict[str, Any]) -> None:
     assert "print.no-next-contact" in [one.key for one in missing(twins, now=NOW)]
 
 
+def test_what_is_over_comes_last_and_has_no_box_to_tick() -> None:
+    name, plan = "aika-shared-plan-version-2", "suunnitelma-eino-2"
+    page = printed(bundle(name), plan, language="en", format="html", now=NOW.replace(year=2026)).decode()
+    going_on, over = page.split("Done, or no longer done")
+    assert "Tutustumiskäynti uuteen ryhmään" not in going_on
+    assert 'class="tick"' in going_on
+    assert flat("Tutustumiskäynti uuteen ryhmään kahdesti ennen joululomaa.") in text_of(over.encode())
+    assert flat("Where: In early education or school") in text_of(over.encode())
+    assert 'class="tick"' not in over
+
+
+def test_a_worker_who_calls_and_a_parent_who_is_called_are_told_apart() -> None:
+    name = "aika-shared-plan-version-1"
+    page = text_of(printed(bundle(name), language="en", format="html", now=NOW))
+    assert flat("How we contact you How: Message in an e-service To whom: Ilona (mother)") in page
+    page = text_of(printed(bundle("aika-shared-plan-measures-abc"), language="en", format="html", now=NOW))
+    assert flat("Who: Riku Sarastus (family counsellor)") in page
+
+
 def test_permissions_say_who_why_and_how_to_withdraw() -> None:
     name, plan = "tiimi-case-twins-services-and-responsible-pair", "suunnitelma-sinivuokko"
     page = text_of(printed(bundle(name), plan, language="en", format="html", now=NOW))
