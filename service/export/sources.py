@@ -187,7 +187,7 @@ def _lines(piece: Piece, stream: BinaryIO) -> Iterator[Line]:
         left -= len(line)
         if len(line) > MAX_BYTES:
             left -= _skipped(stream, left)
-            yield Line(piece.url, number, None, issue("batch.too-long", most=MAX_BYTES, line=1, column=1))
+            yield Line(piece.url, number, None, issue("batch.too-long", most=MAX_BYTES, line=number, column=1))
         elif line.strip():
             yield Line(piece.url, number, line.rstrip(b"\r\n"))
         number += 1

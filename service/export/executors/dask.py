@@ -54,7 +54,8 @@ class Dask:
             return future
 
         room = _AHEAD * max(sum(client.nthreads().values()), 1)
-        waiting = self._distributed.as_completed([submit(one) for one in itertools.islice(parts, room)])
+        first = [submit(one) for one in itertools.islice(parts, room)]
+        waiting = self._distributed.as_completed(first, loop=client.loop)
         for future in waiting:
             part = held.pop(future)
             yield future.result() if future.status == "finished" else lost(part, _why(future))
