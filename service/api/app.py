@@ -21,7 +21,6 @@ from service.api import (
     expand,
     export,
     export_files,
-    export_groups,
     export_status,
     health,
     history,
@@ -62,7 +61,7 @@ from service.issues import masked
 from service.store import Store, open_store
 
 FACES = (documents, health, landing, metadata, metrics, openapi, returned, smart_configuration, token)
-EXPORTS = (export_groups, export_status, export_files)
+EXPORTS = (export_status, export_files)
 INTERACTIONS = (read, vread, create, update, patch, delete, history, search, transaction)
 OPERATIONS = (transform, validate, validate_code, lookup, expand, translate, everything, document, export, paper)
 

@@ -91,7 +91,6 @@ STATUS = {
     "export.range": 416,
     "export.failed": 500,
     "export.group": 404,
-    "export.group-made": 405,
     "store.older": 409,
     "store.clash": 409,
     "store.other-owner": 403,

@@ -90,15 +90,11 @@ def _url() -> str:
 
 def _there(group_id: str, wanted: Wanted) -> None:
     """End the request where the caller can know of no such group."""
+    with store().database.read() as connection:
+        kept = among(connection, "Group", [group_id], Cut(END, who=wanted.who))
     made = groups.read_id(group_id)
-    if made is not None:
-        if made in groups.catalogue(store().database).groups(wanted.who):
-            return
-    else:
-        with store().database.read() as connection:
-            if among(connection, "Group", [group_id], Cut(END, who=wanted.who)):
-                return
-    raise refused("export.group", id=group_id)
+    if not kept and (made is None or made not in groups.catalogue(store().database).groups(wanted.who)):
+        raise refused("export.group", id=group_id)
 
 
 def _job(wanted: Wanted) -> Job:

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/http.html#read
 
 from flask import Blueprint, Response
 
-from service.api import audit_events, auditing, operation_definitions
+from service.api import audit_events, auditing, made_groups, operation_definitions
 from service.api.answers import fhir, fhir_wanted
 from service.api.caller import caller, may
 from service.api.context import store
@@ -36,6 +36,8 @@ def read(type_name: str, id_: str) -> Response:
     kept = store().read(type_name, id_, caller().who)
     if kept is None and type_name == operation_definitions.TYPE and id_ in operation_definitions.definitions():
         return fhir(operation_definitions.definitions()[id_], mimetype=fhir_wanted())
+    if kept is None and type_name == made_groups.TYPE and (made := made_groups.find(id_)) is not None:
+        return fhir(made, mimetype=fhir_wanted())
     found = there(kept, type_name)
     used.touch(found)
     if is_known_to_caller(found):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from flask import Blueprint, Response, request
 
-from service.api import audit_events, auditing, bundles, operation_definitions
+from service.api import audit_events, auditing, bundles, made_groups, operation_definitions
 from service.api.answers import body, fhir_wanted
 from service.api.caller import caller, may
 from service.api.context import store
@@ -58,7 +58,10 @@ def _answer(type_name: str, given: list[Pair]) -> Response:
     _check(query)
     found = permitted(store().search(query, caller().who, at))
     auditing.use().touch(*found.entries, *found.included)
-    return bundles.send(bundles.searchset(found, type_name, query.used, found.issues), mimetype)
+    made = bundles.searchset(found, type_name, query.used, found.issues)
+    if type_name == made_groups.TYPE and at is None:
+        made = made_groups.with_made(made, query)
+    return bundles.send(made, mimetype)
 
 
 def _check(query: Query) -> None:

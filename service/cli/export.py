@@ -183,11 +183,8 @@ def _check(store: "Store", types: tuple[str, ...], filters: tuple[str, ...], gro
             read(store, one, 0)
         except FilterError as error:
             raise CouldNotRun(issue("export.filter", value=one, reason=error)) from None
-    made = groups.read_id(group)
-    there = store.read("Group", group, EVERYTHING) if group and made is None else None
-    if group and made is not None and made not in groups.catalogue(store.database).groups(EVERYTHING):
-        raise CouldNotRun(issue("export.group", id=group))
-    if group and made is None and there is None:
+    kept = store.read("Group", group, EVERYTHING) if group else None
+    if group and kept is None and groups.read_id(group) not in groups.catalogue(store.database).groups(EVERYTHING):
         raise CouldNotRun(issue("export.group", id=group))
 
 

@@ -21,14 +21,13 @@ def chosen(store: Store, wanted: Wanted, at: int) -> Iterator[list[str]]:
 
 def of_group(store: Store, wanted: Wanted, at: int) -> Iterator[list[str]]:
     """The patients of the group that is wanted: one that the service makes, or a Group that is kept."""
-    made = groups.read_id(wanted.group)
-    if made is not None:
-        yield from groups.members(store, made, wanted.who)
-        return
     with store.database.read() as connection:
         rows = among(connection, "Group", [wanted.group], Cut(at, who=wanted.who))
     for row in rows:
         yield _listed(row[5], store.parameters.base_urls)
+    made = groups.read_id(wanted.group)
+    if made is not None and not rows:
+        yield from groups.members(store, made, wanted.who)
 
 
 def missing(store: Store, wanted: Wanted, at: int) -> list[str]:

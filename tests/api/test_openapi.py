@@ -23,7 +23,7 @@ def _quick() -> dict[str, Any]:
     del content["application/x-ndjson"]  # schemathesis cannot write it.
     kinds = {"enum": ["meeting", "care-team", "shared-plan", "case", "nothing"]}
     content["application/json"]["schema"] = {"type": "object", "required": ["kind"], "properties": {"kind": kinds}}
-    used = ("Resource", "Bundle", "Parameters", "OperationOutcome", "Readiness", "Summary")
+    used = ("Resource", "Bundle", "Parameters", "OperationOutcome", "Readiness", "Summary", "Manifest", "ManifestFile")
     found["components"]["schemas"] = {name: found["components"]["schemas"][name] for name in used}
     return found
 
