@@ -4,7 +4,7 @@ The same document again changes nothing; a newer version replaces what has chang
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -21,7 +21,8 @@ from service.store.documents import Identity
 from service.store.families import hidden
 from service.store.keeping import Accepted, Document, Undone, keep, unchanged, without
 from service.store.records import Change
-from service.store.resources import Prepared, prepare
+from service.store.references import outward, places
+from service.store.resources import Prepared, current, digested
 from service.store.values import micros
 
 
@@ -46,26 +47,24 @@ def accept(
     """Accept one document (JSON text).
 
     What it brings belongs to the organisation in its `source`; `author` names the client. Where `only` is given, that
-    must be this organisation (OID). `event` is recorded in the
-    same transaction when something is written, and only then. With `shortcut` a document that is here already is not
-    converted again. `options` go to the converter. Raises `StoreError` where the store cannot go on (`store.busy`).
+    must be this organisation (OID). `event` is recorded in the same transaction when something is written, and only
+    then. With `shortcut` a document that is here already is not converted again. `options` go to the converter.
+    Raises `StoreError` where the store cannot go on (`store.busy`).
     """
-    if others := foreign(text, only):
+    value = _read(text)
+    if others := _foreign(value, only):
         return without("invalid", None, others)
-    if shortcut and (known := _known(store, text)) is not None:
+    document = _document(value, text)
+    if shortcut and document is not None and (known := _known(store, document)) is not None:
         return known
     converted = converter.convert_text(text, **options)
-    document = _document(converted.document, text)
     if converted.bundle is None or has_errors(converted.issues) or document is None:
         return without("invalid", converted.document, converted.issues, converted)
     resources = [entry["resource"] for entry in converted.bundle["entry"]]
-    prepared = [_prepared(store, one) for one in resources]
-
-    def work(connection: Connection) -> Accepted:
-        return keep(connection, document, resources, prepared, author, micros(now) // 1000 * 1000)
+    prepared, dangling = _prepared(store, resources)
 
     def recorded(connection: Connection) -> Accepted:
-        done = work(connection)
+        done = keep(connection, document, resources, prepared, author, micros(now) // 1000 * 1000)
         if event is not None and done.status in ("created", "updated"):
             entities = tuple(sorted({*done.resources, *done.written}))
             about = _about(event, entities, document.identity.organisation)
@@ -76,7 +75,8 @@ def accept(
         done = store.database.write(recorded)
     except Undone as undone:
         done = undone.answer
-    return replace(done, issues=(*converted.issues, *done.issues), converted=converted)
+    found = (*converted.issues, *done.issues, *(dangling if done.status in ("created", "updated") else ()))
+    return replace(done, issues=found, converted=converted)
 
 
 def foreign(text: bytes, only: str | None) -> list[Issue]:
@@ -85,17 +85,23 @@ def foreign(text: bytes, only: str | None) -> list[Issue]:
     Decided before anything else, so that nobody learns whether another organisation's document is here. What cannot be
     read is told by the converter.
     """
-    if only is None:
-        return []
-    try:
-        value = json.parse(text)
-    except json.JsonError:
-        return []
+    return [] if only is None else _foreign(_read(text), only)
+
+
+def _foreign(value: Any, only: str | None) -> list[Issue]:
     source = value.get("source") if isinstance(value, dict) else None
     named = source.get("organisation") if isinstance(source, dict) else None
-    if not isinstance(named, str) or named == only:
+    if only is None or not isinstance(named, str) or named == only:
         return []
     return [issue("auth.other-organisation", pointer="/source/organisation")]
+
+
+def _read(text: bytes) -> Any:
+    """The document in `text`; nothing where that is no JSON, which the converter explains."""
+    try:
+        return json.parse(text)
+    except json.JsonError:
+        return None
 
 
 def _about(event: Event, entities: tuple[str, ...], provider: str) -> Detail:
@@ -105,8 +111,24 @@ def _about(event: Event, entities: tuple[str, ...], provider: str) -> Detail:
     return msgspec.structs.replace(event.detail, entities=others, patients=patients, provider=provider)
 
 
-def _prepared(store: Store, resource: Mapping[str, Any]) -> Prepared:
-    return prepare(Change(resource["resourceType"], resource["id"], "PUT", resource), store.parameters)
+def _prepared(store: Store, resources: Sequence[Mapping[str, Any]]) -> tuple[list[Prepared], list[Issue]]:
+    """What is to be written, and a warning for each thing referred to that is nowhere yet.
+
+    Most of what a document brings can be here just so already, and needs no index rows then.
+    """
+    changes = [Change(one["resourceType"], one["id"], "PUT", one) for one in resources]
+    made = {one.key: digested(one, store.parameters) for one in changes}
+    texts = [one.rest for one in made.values()]
+    others = outward(texts, made)
+    with store.database.read() as connection:
+        known = current(connection, [*made, *others], lock=False)
+    same = {key for key, row in known.items() if key in made and row.digest == made[key].digest and not row.deleted}
+    missing = {key for key in others if key not in known or known[key].deleted}
+    dangling = [
+        issue("store.dangling", reference="/".join(key), expression=place)
+        for key, place in places(zip(resources, texts, strict=True), missing).items()
+    ]
+    return [one if key in same else one.indexed() for key, one in made.items()], dangling
 
 
 def _document(value: Any, text: bytes) -> Document | None:
@@ -124,14 +146,8 @@ def _document(value: Any, text: bytes) -> Document | None:
     return Document(Identity(organisation, system, id_), kind, version, about, digest, value, text)
 
 
-def _known(store: Store, text: bytes) -> Accepted | None:
+def _known(store: Store, document: Document) -> Accepted | None:
     """The answer for a document that is here just as it is."""
-    try:
-        document = _document(json.parse(text), text)
-    except json.JsonError:
-        return None
-    if document is None:
-        return None
     with store.database.read() as connection:
         kept = documents.find(connection, document.identity)
         if kept is None or kept.version != document.version or kept.digest != document.digest:

@@ -4,7 +4,7 @@ All in the transaction that is open; whatever is refused leaves nothing behind.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import Connection
@@ -17,7 +17,6 @@ from service.store.differences import differences
 from service.store.documents import Identity, Kept
 from service.store.outbox import Delivery
 from service.store.records import Author, Change, Origin, Written
-from service.store.references import relative_references
 from service.store.resources import Key, Prepared, apply, current
 
 Status = Literal["created", "updated", "unchanged", "older", "clash", "invalid"]
@@ -77,7 +76,6 @@ def keep(
         documents.renew(connection, did, document.version, document.digest, now)
         before = documents.resources(connection, did)
     documents.keep(connection, did, document.version, document.digest, document.text, author.client, now)
-    origin = Origin(did, document.version)
     known = current(connection, [*(one.change.key for one in prepared), *before])
     foreign = [key for key, row in known.items() if row.organisation != identity.organisation]
     if foreign:
@@ -86,10 +84,9 @@ def keep(
     wanted = {one.change.key for one in prepared}
     vanished = {key: rid for key, rid in before.items() if key not in wanted}
     retired = documents.orphans(connection, did, vanished.values())
-    gone = [Prepared(Change(*key, "DELETE", None, origin)) for key, rid in vanished.items() if rid in retired]
-    changes = [replace(one, change=replace(one.change, origin=origin)) for one in prepared]
+    gone = [Prepared(Change(*key, "DELETE", None)) for key, rid in vanished.items() if rid in retired]
     rids = {key: row.rid for key, row in known.items()}
-    results = apply(connection, [*changes, *gone], known, owner, now, rids)
+    results = apply(connection, [*prepared, *gone], known, owner, now, rids, Origin(did, document.version))
     documents.unlink(connection, did, vanished.values())
     documents.link(connection, did, {rids[key] for key in wanted - before.keys()})
     sent = _enqueue(connection, document, resources, results, now)
@@ -100,7 +97,7 @@ def keep(
         document.version,
         tuple(f"{one['resourceType']}/{one['id']}" for one in resources),
         {"/".join(key): one for key, one in results.items() if one.status != "unchanged"},
-        tuple(_dangling(connection, resources, wanted)),
+        (),
         tuple(sent),
     )
 
@@ -146,17 +143,6 @@ def _enqueue(
     reconcile.settle(connection, results, now, here=here, family=document.family)
     plans = [reference for reference in here if reference.startswith("CarePlan/")]
     return outbox.of(connection, plans) if plans else []
-
-
-def _dangling(connection: Connection, resources: Sequence[Mapping[str, Any]], here: set[Key]) -> list[Issue]:
-    """A warning for each thing referred to that is nowhere yet."""
-    places = relative_references(resources, here)
-    known = current(connection, places, lock=False)
-    return [
-        issue("store.dangling", reference="/".join(key), expression=place)
-        for key, place in places.items()
-        if key not in known or known[key].deleted
-    ]
 
 
 def unchanged(connection: Connection, document: Document, did: int) -> Accepted:

@@ -96,7 +96,6 @@ class Change:
     id: str
     method: str
     resource: Mapping[str, Any] | None
-    origin: Origin | None = None
 
     @property
     def key(self) -> tuple[str, str]:

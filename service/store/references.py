@@ -4,24 +4,29 @@ https://hl7.org/fhir/R4/references.html#literal
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
-
-from service.fhir.json import encode
 
 Key = tuple[str, str]
 _IN_TEXT = re.compile(rb'"reference":"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})[/"]')
 _RELATIVE = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?")
 
 
-def relative_references(resources: Sequence[Mapping[str, Any]], here: Collection[Key]) -> dict[Key, str]:
-    """What is referred to and is not `here`, and the FHIRPath of the first place that does."""
+def outward(texts: Iterable[bytes], here: Collection[Key]) -> set[Key]:
+    """What the JSON of resources refers to and is not `here`."""
+    found = {(one[1].decode(), one[2].decode()) for text in texts for one in _IN_TEXT.finditer(text)}
+    return found.difference(here)
+
+
+def places(resources: Iterable[tuple[Mapping[str, Any], bytes]], keys: Collection[Key]) -> dict[Key, str]:
+    """The FHIRPath of the first place in `resources` (each with its JSON) that refers to each of `keys`."""
+    names = [f'"{type_name}/{id_}'.encode() for type_name, id_ in keys]
     found: dict[Key, str] = {}
-    for resource in resources:
-        # Most resources refer only to each other: their text tells so faster than a walk.
-        if any((one[1].decode(), one[2].decode()) not in here for one in _IN_TEXT.finditer(encode(resource))):
+    for resource, text in resources if keys else ():
+        # The text tells faster than a walk whether there is anything to be found.
+        if any(name in text for name in names):
             _walk(resource, str(resource["resourceType"]), found)
-    return {key: place for key, place in found.items() if key not in here}
+    return {key: place for key, place in found.items() if key in keys}
 
 
 def _walk(value: Any, path: str, found: dict[Key, str]) -> None:

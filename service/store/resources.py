@@ -78,14 +78,26 @@ class Current:
 class Prepared:
     """A change with what can be worked out before the database is asked.
 
-    `meta` and `rest` are the JSON of the content: without what the store itself puts in, and without type and id.
+    `digest` is of the content without the version and the time that the store gives it. `meta` and `rest` are the JSON
+    of the content: the rest without type and id.
     """
 
     change: Change
+    parameters: Parameters | None = None
     digest: bytes = b""
-    rows: Rows | None = None
     meta: bytes = b"{}"
     rest: bytes = b"{}"
+    found: Rows | None = None
+
+    def indexed(self) -> "Prepared":
+        """The same with its index rows worked out."""
+        return replace(self, found=self.rows())
+
+    def rows(self) -> Rows | None:
+        """The index rows; of a deletion there are none."""
+        if self.found is None and self.parameters is not None and self.change.resource is not None:
+            return self.parameters.extract(self.change.resource)
+        return self.found
 
     def stamped(self, version_id: int, updated: int) -> bytes:
         """The exact JSON to keep: type, id and meta first, the rest as it came."""
@@ -95,29 +107,20 @@ class Prepared:
 
 def prepare(change: Change, parameters: Parameters) -> Prepared:
     """JSON, digest and index rows of a change; needs no connection, so it is best done before one is held."""
+    return digested(change, parameters).indexed()
+
+
+def digested(change: Change, parameters: Parameters | None = None) -> Prepared:
+    """The same without index rows: they are worked out where it turns out that they are needed."""
     if change.resource is None:
         return Prepared(change)
-    return indexed(digested(change), parameters)
-
-
-def indexed(one: Prepared, parameters: Parameters) -> Prepared:
-    """The same with its index rows."""
-    resource_ = one.change.resource
-    return one if resource_ is None else replace(one, rows=parameters.extract(resource_))
-
-
-def digested(change: Change) -> Prepared:
-    """A change with its JSON and its digest, but no index rows yet.
-
-    The digest is of the content without the version and the time that the store gives it.
-    """
-    content = change.resource or {}
+    content = change.resource
     given = content.get("meta")
     meta = given if type(given) is dict else {}
     kept = encode({key: value for key, value in meta.items() if key not in ("versionId", "lastUpdated")})
     rest = encode({key: value for key, value in content.items() if key not in ("resourceType", "id", "meta")})
     hashed = hashlib.sha256(b"".join((_named(change), _more(rest), b',"meta":', kept, b"}"))).digest()
-    return Prepared(change, hashed, None, kept, rest)
+    return Prepared(change, parameters, hashed, kept, rest)
 
 
 def stamped(content: Mapping[str, Any], id_: str, version_id: int, updated: int) -> bytes:
@@ -158,6 +161,7 @@ def apply(
     author: Author,
     now: int,
     fresh_rids: dict[Key, int] | None = None,
+    origin: Origin | None = None,
 ) -> dict[Key, Written]:
     """Write `changes`, at most one for each resource, over what `current` gave for their keys.
 
@@ -185,7 +189,7 @@ def apply(
     news = [_News(one, rids[one.change.key], 1, now, "created", author.organisation) for one in fresh]
     news += [_advanced(one, before, now) for one, before in moved]
     _move(connection, news[len(fresh) :])
-    _keep(connection, news, author)
+    _keep(connection, news, author, origin)
     _index(connection, news, {before.rid for _, before in moved if not before.deleted})
     return results | {one.prepared.change.key: Written(one.status, one.stored()) for one in news}
 
@@ -248,8 +252,8 @@ def _move(connection: Connection, news: Sequence[_News]) -> None:
         raise Again
 
 
-def _keep(connection: Connection, news: Sequence[_News], author: Author) -> None:
-    none: tuple[None, None] = (None, None)
+def _keep(connection: Connection, news: Sequence[_News], author: Author, origin: Origin | None) -> None:
+    document = (None, None) if origin is None else (origin.did, origin.version)
     rows = [
         (
             one.rid,
@@ -260,29 +264,21 @@ def _keep(connection: Connection, news: Sequence[_News], author: Author) -> None
             one.body,
             author.client,
             author.organisation,
-            *(_origin(one.prepared.change.origin) or none),
+            *document,
         )
         for one in news
     ]
     insert_rows(connection, version, _VERSION_COLUMNS, rows)
 
 
-def _origin(origin: Origin | None) -> tuple[int, int] | None:
-    return None if origin is None else (origin.did, origin.version)
-
-
 def _index(connection: Connection, news: Sequence[_News], stale: set[int]) -> None:
     if stale:
         for clear in _CLEAR.values():
             clear(connection, stale)
+    found = [(one.rid, rows) for one in news if (rows := one.prepared.rows()) is not None]
     for name, table in INDEXES.items():
-        found = [
-            (one.rid, *row)
-            for one in news
-            if one.prepared.rows is not None
-            for row in sorted(getattr(one.prepared.rows, name))
-        ]
-        insert_rows(connection, table, _INDEX_COLUMNS[name], found)
+        every = [(rid, *row) for rid, rows in found for row in sorted(getattr(rows, name))]
+        insert_rows(connection, table, _INDEX_COLUMNS[name], every)
 
 
 def reindex(connection: Connection, rid: int, rows: Rows | None) -> None:
