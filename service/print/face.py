@@ -109,7 +109,12 @@ def _ids(plan: Resource) -> set[str]:
 
 
 def _listed(plans: list[Resource]) -> str:
-    return ", ".join(string(one, "id") or min(_ids(one), default="?") for one in plans)
+    """By their business identifiers, which people know, else by their ids."""
+    known = ([string(row, "value") for row in objects(one, "identifier")] for one in plans)
+    names = (
+        next(filter(None, values), "") or string(one, "id") or "?" for one, values in zip(plans, known, strict=True)
+    )
+    return ", ".join(names)
 
 
 def language_of(plan: Resource) -> str:
