@@ -97,6 +97,16 @@ class Settings:
     export_hours: int = setting(
         24, ge=1, le=8760, description="Hours that a finished bulk export can be downloaded; then it is deleted."
     )
+    receivers: Path | None = setting(
+        None, description="Folder with the receivers' files (`*.toml`). Unset: `receivers` in the data folder."
+    )
+    policies: Path | None = setting(
+        None, description="Folder with a region's own disclosure policies (`*.toml`). Unset: those of the program."
+    )
+    delivery_workers: int = setting(1, ge=1, le=64, description="Worker processes of `yhdessa deliver`.")
+    delivery_metrics: int | None = setting(
+        None, ge=1, le=65535, description="Port on loopback at which `yhdessa deliver` shows its metrics. Unset: none."
+    )
     activity_style: ActivityStyle = setting(
         "detail",
         description="How a measure stands in the CarePlan: `detail`, or `reference` to a Task or ServiceRequest.",
@@ -115,6 +125,11 @@ class Settings:
     def package_folder(self) -> Path:
         """Where added FHIR packages lie."""
         return self.packages or self.data / "packages"
+
+    @property
+    def receiver_folder(self) -> Path:
+        """Where the receivers' files lie."""
+        return self.receivers or self.data / "receivers"
 
     @property
     def export_folder(self) -> Path:

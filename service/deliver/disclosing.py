@@ -11,7 +11,9 @@ from typing import Any
 
 from service.deliver.receivers.base import Receipt
 from service.deliver.shipments import Ready
+from service.deliver.words import purpose
 from service.fhir.json import encode
+from service.policy import Basis
 from service.store.audit import Detail, Event
 from service.store.outbox import WITHDRAWAL
 
@@ -37,8 +39,9 @@ def event(ready: Ready, receipt: Receipt) -> Event:
         description=described(ready),
         provider=ready.organisation,
         recipient=ready.shipment.recipient.organisation,
-        purpose="; ".join(dict.fromkeys(one.purpose for one in ready.bases if one.purpose)),
-        basis="; ".join(dict.fromkeys(f"{one.kind} {one.reference}: {one.provision}" for one in ready.bases)),
+        purpose="; ".join(_purposes(ready)),
+        # The permission itself names no provision: then it is the one by which its kind is a ground at all.
+        basis="; ".join(dict.fromkeys(f"{one.kind} {one.reference}: {_plain(one, ready)}" for one in ready.bases)),
         digests=digests(ready, receipt),
         confirmed=" ".join(part for part in (receipt.status, receipt.reference) if part),
     )
@@ -81,9 +84,7 @@ def provenance(ready: Ready, receipt: Receipt, now: datetime) -> dict[str, Any]:
         ],
         "entity": [{"role": "derivation", "what": _what(digest, receipt)} for digest in digests(ready, receipt)],
     }
-    purposes = list(dict.fromkeys(one.purpose for one in ready.bases if one.purpose))
-    if purposes:
-        made["reason"] = [{"text": one} for one in purposes]
+    made["reason"] = [{"text": one} for one in _purposes(ready)]
     return {name: value for name, value in made.items() if value}
 
 
@@ -91,6 +92,15 @@ def _version(ready: Ready) -> int:
     """The version of the plan that was sent: of a plan that has changed since its row was written, the newer one."""
     sent = [one.version for one in ready.given if f"{one.type}/{one.id}" == ready.claim.row.reference]
     return sent[0] if sent else ready.claim.row.version
+
+
+def _purposes(ready: Ready) -> list[str]:
+    given = (one.purpose or purpose(ready.shipment.recipient.sector) for one in ready.bases)
+    return list(dict.fromkeys(one.replace("; ", ", ") for one in given))
+
+
+def _plain(basis: Basis, ready: Ready) -> str:
+    return (basis.provision or ready.law).replace("; ", ", ")
 
 
 def _policies(ready: Ready) -> list[str]:

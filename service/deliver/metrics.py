@@ -12,8 +12,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from service.deliver.settling import Confirmed, Failed, Outcome, Settled
+from service.deliver.shipments import Stopped
 from service.store import circuits, outbox
 from service.store.engine import Database
+from service.store.outbox import PARKED
 from service.store.values import micros
 
 
@@ -21,6 +23,8 @@ class Metrics:
     """Counters of one worker process; those of several add up in the folder that Prometheus' client is told of."""
 
     def __init__(self) -> None:
+        # How many attempts did not end with a delivery.
+        self.unfinished = 0
         self.registry = CollectorRegistry()
         labels = ("receiver", "outcome")
         self._deliveries = Counter("yhdessa_deliveries", "Deliveries attempted.", labels, registry=self.registry)
@@ -35,6 +39,7 @@ class Metrics:
         """Count what became of rows."""
         for one in outcomes:
             self._deliveries.labels(receiver, _outcome(one)).inc()
+            self.unfinished += isinstance(one, Failed) or (isinstance(one, Stopped) and one.state == PARKED)
         if settled.lost:
             self._lost.labels(receiver).inc(settled.lost)
 

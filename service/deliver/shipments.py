@@ -35,7 +35,10 @@ _PARKING = ("policy.invalid", "policy.protected", "policy.rule")
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A shipment and its bytes; `organisation` is whose it is, `given` what of it the recipient then has."""
+    """A shipment and its bytes; `organisation` is whose it is, `given` what of it the recipient then has.
+
+    `law` are the provisions by which its sector may get anything at all.
+    """
 
     claim: Claim
     shipment: Shipment
@@ -44,6 +47,7 @@ class Ready:
     patients: tuple[str, ...]
     given: tuple[Given, ...]
     bases: tuple[Basis, ...]
+    law: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,7 @@ def _ready(
     receiver: Receiver,
     kit: Kit,
 ) -> Ready | Stopped:
-    shipment = _shipment(claim.row, receiver, found.bundle, _language(found.bundle))
+    shipment = _shipment(claim.row, receiver, found.bundle, _language(found.bundle), found.bases)
     try:
         parts = receiver.parts(shipment, kit.tools)
     except TransportError as error:
@@ -153,6 +157,7 @@ def _ready(
         _patients(found.bundle),
         tuple(_copies(found.bundle, stored)),
         found.bases,
+        kit.policy.sectors[receiver.settings.sector].law,
     )
 
 
@@ -213,7 +218,9 @@ def poisoned(claim: Claim) -> TransportError:
     return TransportError(issue("deliver.fault", reference=claim.row.reference), whole=False, sent=False)
 
 
-def _shipment(row: Delivery, receiver: Receiver, bundle: Json, language: str) -> Shipment:
+def _shipment(
+    row: Delivery, receiver: Receiver, bundle: Json, language: str, bases: tuple[Basis, ...] = ()
+) -> Shipment:
     return Shipment(
         row.id or 0,
         row.payload,
@@ -224,6 +231,7 @@ def _shipment(row: Delivery, receiver: Receiver, bundle: Json, language: str) ->
         recipient(receiver),
         bundle,
         language,
+        bases,
     )
 
 

@@ -1,0 +1,133 @@
+"""`yhdessa deliver`: the worker that brings what is due to its receivers."""
+
+import os
+import signal
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from service.cli.db import DATA, URL
+from service.cli.engine import settings
+
+if TYPE_CHECKING:
+    from service.config import Settings
+    from service.deliver.metrics import Metrics
+    from service.deliver.receivers.base import ReceiverSettings
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="End when nothing is due any more.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Worker processes.  [default: 1]")
+@click.option("--receiver", "names", multiple=True, help="Deliver only to this receiver; may be repeated.")
+@click.option(
+    "--receivers",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder with the receivers' files.  [default: receivers in the data folder]",
+)
+@click.option(
+    "--policies",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with disclosure policies of your own.",
+)
+@click.option("--metrics-port", type=click.IntRange(1, 65535), help="Port on loopback for Prometheus.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Least severe log line.")
+@DATA
+@URL
+def command(
+    once: bool,
+    workers: int | None,
+    names: tuple[str, ...],
+    receivers: Path | None,
+    policies: Path | None,
+    metrics_port: int | None,
+    log_level: str | None,
+    data: Path | None,
+    database: str | None,
+) -> None:
+    """Bring what is due to its receivers, until stopped.
+
+    Several workers, here and on other machines, share the work. SIGTERM ends it within five seconds: what is being sent
+    is finished, what is only in hand is given back. With --once exit code 1 says that something was not delivered.
+    """
+    chosen = settings(
+        data=data,
+        database=database,
+        receivers=receivers,
+        policies=policies,
+        delivery_workers=workers,
+        delivery_metrics=metrics_port,
+        log_level=log_level,
+    )
+    many = chosen.delivery_workers > 1
+    with tempfile.TemporaryDirectory(prefix="yhdessa-metrics-") as folder:
+        if many:
+            # Before Prometheus' client is first imported: it decides then how to count.
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        raise SystemExit(_run(chosen, names, once, many))
+
+
+def _run(chosen: "Settings", names: tuple[str, ...], once: bool, many: bool) -> int:
+    from service.api.logs import configure
+    from service.cli.delivering import opened, receivers
+    from service.deliver.processes import supervise
+
+    configure(chosen.log_level)
+    targets = receivers(chosen, names)
+    # What is wrong with the database is said once and not by every worker.
+    opened(chosen).close()
+    if not many:
+        return _work(chosen, targets, once, chosen.delivery_metrics)
+    works: list[Callable[[], int]] = [
+        lambda: _work(chosen, targets, once, None) for _ in range(chosen.delivery_workers)
+    ]
+    if chosen.delivery_metrics is not None and not once:
+        works.append(lambda: _metrics_only(chosen))
+    return supervise(works, once=once)
+
+
+def _work(chosen: "Settings", targets: "list[ReceiverSettings]", once: bool, port: int | None) -> int:
+    """One worker process."""
+    from service.cli.delivering import kit, opened
+    from service.clock import now
+    from service.deliver.metrics import Metrics
+    from service.deliver.receivers import make
+    from service.deliver.worker import Worker
+
+    store, metrics = opened(chosen), Metrics()
+    worker = Worker(store, [make(one) for one in targets], kit(chosen), now, metrics)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        worker.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    if port is not None:
+        _serve_metrics(chosen, metrics, port)
+    worker.run(once=once)
+    store.close()
+    return 1 if once and worker.metrics.unfinished else 0
+
+
+def _metrics_only(chosen: "Settings") -> int:
+    """A process that only shows what the others count."""
+    from service.deliver.metrics import Metrics
+
+    _serve_metrics(chosen, Metrics(), chosen.delivery_metrics or 0)
+    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    return 0
+
+
+def _serve_metrics(chosen: "Settings", metrics: "Metrics", port: int) -> None:
+    from prometheus_client import start_http_server
+
+    from service.cli.delivering import opened
+    from service.clock import now
+    from service.deliver.metrics import Backlog
+
+    registry = metrics.shown()
+    registry.register(Backlog(opened(chosen).database, now))
+    start_http_server(port, "127.0.0.1", registry)

@@ -1,0 +1,67 @@
+"""What the delivery commands share: the receivers and what shipments are made with."""
+
+import getpass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from service.cli.failures import CouldNotRun
+from service.config import Settings
+from service.deliver.receivers.base import Json, ReceiverSettings, Tools
+from service.deliver.settings import load
+from service.deliver.shipments import Kit
+from service.fhir.definitions import core
+from service.issues import issue
+from service.policy import Policy
+from service.store import Store, open_store
+
+RECEIVERS = click.option(
+    "--receivers",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder with the receivers' files.  [default: receivers in the data folder]",
+)
+
+
+def receivers(chosen: Settings, names: tuple[str, ...] = ()) -> list[ReceiverSettings]:
+    """The receivers of this installation, or those with these names. Raises `CouldNotRun` where a file is wrong."""
+    found, issues = load(chosen.receiver_folder)
+    if issues:
+        raise CouldNotRun(*issues)
+    if not found:
+        raise CouldNotRun(issue("deliver.no-receivers", folder=chosen.receiver_folder))
+    unknown = set(names) - {one.name for one in found}
+    if unknown:
+        known = ", ".join(one.name for one in found)
+        raise CouldNotRun(issue("deliver.unknown-receiver", name=min(unknown), known=known))
+    return [one for one in found if not names or one.name in names]
+
+
+def kit(chosen: Settings) -> Kit:
+    """The policy, and how narratives and pages are made."""
+    from service.print.face import narrative
+
+    return Kit(Policy.load(chosen.policies), narrative, Tools(pdf=_pdf))
+
+
+def opened(chosen: Settings) -> Store:
+    """The store, with connections for every lane."""
+    return open_store(chosen.database, chosen.data, core(), pool=16)
+
+
+def user() -> str:
+    """Who runs the command, as the machine knows them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""  # A container may run as a number without a name.
+
+
+def _pdf(bundle: Json, language: str) -> bytes:
+    """The paper of a copy; its day is that of the plan's version, so that the same copy has the same bytes."""
+    from service.print.face import printed
+
+    plan: dict[str, Any] = bundle["entry"][0]["resource"]
+    moment = datetime.fromisoformat(str(plan.get("meta", {}).get("lastUpdated") or plan.get("created")))
+    return printed(bundle, str(plan["id"]), language=language, copy_of=str(plan["id"]), now=moment)
