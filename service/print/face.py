@@ -110,11 +110,11 @@ def _ids(plan: Resource) -> set[str]:
 
 def _listed(plans: list[Resource]) -> str:
     """By their business identifiers, which people know, else by their ids."""
-    known = ([string(row, "value") for row in objects(one, "identifier")] for one in plans)
-    names = (
-        next(filter(None, values), "") or string(one, "id") or "?" for one, values in zip(plans, known, strict=True)
-    )
-    return ", ".join(names)
+    return ", ".join(_known(one) or string(one, "id") or "?" for one in plans)
+
+
+def _known(plan: Resource) -> str:
+    return next((value for one in objects(plan, "identifier") if (value := string(one, "value"))), "")
 
 
 def language_of(plan: Resource) -> str:
