@@ -54,7 +54,7 @@ def bases(
 ) -> Found:
     """All that lets this recipient have parts of the plan now."""
     found = Found()
-    if _own_archive(recipient, case, sector):
+    if own_archive(recipient, case, sector):
         found.grants.append(_grant("statutory", case.plan_reference, sector.own_register or {}, case, sector.parts, ()))
         found.steps.append(Step(case.plan_reference, "", True, "policy.own-register"))
         return found
@@ -63,7 +63,8 @@ def bases(
     return found
 
 
-def _own_archive(recipient: Recipient, case: Case, sector: Sector) -> bool:
+def own_archive(recipient: Recipient, case: Case, sector: Sector) -> bool:
+    """Whether the recipient is the archive of the controller itself, by a policy that knows such."""
     return sector.own_register is not None and recipient.organisation == case.controller_oid()
 
 

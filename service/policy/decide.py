@@ -9,7 +9,7 @@ from service.fhir.reading import objects, string
 from service.issues import Issue, issue
 from service.pipeline import OURS, Narrator
 from service.policy import consents, marks
-from service.policy.bases import Found, bases, granted
+from service.policy.bases import Found, bases, granted, own_archive
 from service.policy.case import Case, sector_of
 from service.policy.copies import copies, origin
 from service.policy.mentions import Mentions
@@ -72,7 +72,7 @@ def _out_of_question(recipient: Recipient, case: Case, sector: Sector | None) ->
     if case.plan.get("status") in ("draft", "entered-in-error"):
         return issue("policy.plan-not-agreed", status=case.plan["status"])
     said = sector_of(case.organisation(recipient.organisation))
-    if said and said != recipient.sector and sector.own_register is None:
+    if said and said != recipient.sector and not own_archive(recipient, case, sector):
         return issue("policy.sector-differs", said=said, sector=recipient.sector)
     return None
 
