@@ -12,6 +12,7 @@ import click
 
 from service.cli.db import DATA, URL
 from service.cli.engine import settings
+from service.cli.receivers import RECEIVERS
 
 if TYPE_CHECKING:
     from service.config import Settings
@@ -23,11 +24,7 @@ if TYPE_CHECKING:
 @click.option("--once", is_flag=True, help="End when nothing is due any more.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Worker processes.  [default: 1]")
 @click.option("--receiver", "names", multiple=True, help="Deliver only to this receiver; may be repeated.")
-@click.option(
-    "--receivers",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder with the receivers' files.  [default: receivers in the data folder]",
-)
+@RECEIVERS
 @click.option(
     "--policies",
     type=click.Path(exists=True, file_okay=False, path_type=Path),

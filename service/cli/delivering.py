@@ -2,10 +2,7 @@
 
 import getpass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
-
-import click
 
 from service.cli.failures import CouldNotRun
 from service.config import Settings
@@ -16,12 +13,6 @@ from service.fhir.definitions import core
 from service.issues import issue
 from service.policy import Policy
 from service.store import Store, open_store
-
-RECEIVERS = click.option(
-    "--receivers",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder with the receivers' files.  [default: receivers in the data folder]",
-)
 
 
 def receivers(chosen: Settings, names: tuple[str, ...] = ()) -> list[ReceiverSettings]:

@@ -89,7 +89,8 @@ def settle(
         if state is not None:
             states[state] = states.get(state, 0) + 1
     circuit = _circuit(connection, receiver, retries, outcomes, micros(now))
-    _disclose(connection, [one for one in done if one.receipt.status != ABSENT], parameters, now)
+    logged = [one for one in done if one.receipt.status != ABSENT and one.ready.is_disclosure]
+    _disclose(connection, logged, parameters, now)
     return Settled(states, len(outcomes) - sum(states.values()), circuit)
 
 

@@ -21,7 +21,7 @@ from service.store import outbox
 from service.store.belonging import Belonging, belonging, last_bodies, last_of, owner
 from service.store.claims import Claim
 from service.store.disclosures import Given
-from service.store.outbox import CANCELLED, PARKED, WITHDRAWAL, Delivery
+from service.store.outbox import CANCELLED, PARKED, PLAN, WITHDRAWAL, Delivery
 from service.store.reconcile import SUPERSEDED
 from service.store.records import Stored
 
@@ -37,7 +37,8 @@ _PARKING = ("policy.invalid", "policy.protected", "policy.rule")
 class Ready:
     """A shipment and its bytes; `organisation` is whose it is, `given` what of it the recipient then has.
 
-    `law` are the provisions by which its sector may get anything at all.
+    `law` are the provisions by which its sector may get anything at all. What is no disclosure, because nothing of a
+    family is in it, is not logged as one.
     """
 
     claim: Claim
@@ -48,6 +49,7 @@ class Ready:
     given: tuple[Given, ...]
     bases: tuple[Basis, ...]
     law: str = ""
+    is_disclosure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,22 @@ class Stopped:
     reason: str
 
 
+Maker = Callable[[Connection, Claim, Receiver], Ready | Stopped]
+"""Makes what a row of some other payload brings; the connection is only read from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """What shipments are made with: the policy and who decides by it, how narratives and pages are made."""
+    """What shipments are made with: the policy and who decides by it, how narratives and pages are made.
+
+    `makers` make what is neither a plan nor its withdrawal, by the payload of the row.
+    """
 
     policy: Policy
     narrator: Narrator | None = None
     tools: Tools = field(default_factory=Tools)
     decide: Callable[..., Permitted | Refused] = may
+    makers: Mapping[str, Maker] = field(default_factory=dict)
 
 
 class Bodies:
@@ -93,13 +103,16 @@ def prepared(
     connection: Connection, claims: Sequence[Claim], receiver: Receiver, kit: Kit, bodies: Bodies, now: datetime
 ) -> list[Ready | Stopped]:
     """Each of the rows as it may leave at `now`, or why not; the connection is only read from."""
-    plans = _plans(connection, [one for one in claims if one.row.payload != WITHDRAWAL])
+    plans = _plans(connection, [one for one in claims if one.row.payload == PLAN])
     made: list[Ready | Stopped] = []
     for claim in claims:
-        if claim.row.payload == WITHDRAWAL:
+        if claim.row.payload == PLAN:
+            made.append(_given(claim, plans.get(claim.id), receiver, kit, bodies, now))
+        elif claim.row.payload == WITHDRAWAL:
             made.append(_taken_back(connection, claim, receiver, kit, bodies))
         else:
-            made.append(_given(claim, plans.get(claim.id), receiver, kit, bodies, now))
+            make = kit.makers.get(claim.row.payload)
+            made.append(make(connection, claim, receiver) if make else Stopped(claim, PARKED, "deliver.payload"))
     return made
 
 

@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,19 +24,31 @@ log = structlog.get_logger("deliver")
 IDLE = 0.5
 # Of the five seconds that an operator gives us, what a lane may take to finish its sending.
 PATIENCE = 3.5
+# Seconds between two looks for receivers that are new.
+LOOK = 5.0
+Found = Callable[[], Iterable[Receiver]]
+"""Receivers that come and go while the worker runs, as subscribers do."""
 
 
 class Worker:
     """Delivers until it is stopped, or with `once` until nothing is due."""
 
     def __init__(
-        self, store: Store, receivers: Iterable[Receiver], kit: Kit, clock: Clock, metrics: Metrics | None = None
+        self,
+        store: Store,
+        receivers: Iterable[Receiver],
+        kit: Kit,
+        clock: Clock,
+        metrics: Metrics | None = None,
+        found: Found | None = None,
     ) -> None:
         self.stopping = threading.Event()
         self.metrics = metrics or Metrics()
+        self._found = found
         name = f"{socket.gethostname()}:{os.getpid()}"
-        work = Work(store, kit, clock, self.metrics, self.stopping, name, Bodies())
-        self.lanes = [Lane(work, one) for one in receivers for _ in range(one.settings.lanes)]
+        self._work = Work(store, kit, clock, self.metrics, self.stopping, name, Bodies())
+        self.lanes = [Lane(self._work, one) for one in receivers for _ in range(one.settings.lanes)]
+        self._threads: list[threading.Thread] = []
 
     def stop(self) -> None:
         """Ask it to end; may be called by a signal handler."""
@@ -44,25 +56,42 @@ class Worker:
 
     def run(self, *, once: bool = False, idle: float = IDLE) -> None:
         """Deliver; returns when stopped, at most `PATIENCE` seconds and a commit later."""
-        threads = [
-            threading.Thread(
-                target=run,
-                args=(lane, self.stopping),
-                kwargs={"once": once, "idle": idle},
-                name=f"lane-{number}",
-                daemon=True,
-            )
-            for number, lane in enumerate(self.lanes)
-        ]
-        for one in threads:
-            one.start()
-        renewed = time.monotonic()
-        while any(one.is_alive() for one in threads) and not self.stopping.wait(0.1 if once else 0.5):
+        for lane in self.lanes:
+            self._start(lane, once, idle)
+        self._look(once, idle)
+        renewed = looked = time.monotonic()
+        while (not once or self._busy()) and not self.stopping.wait(0.05 if once else 0.5):
             if time.monotonic() - renewed > LEASE / 4:
                 self._renew()
                 renewed = time.monotonic()
+            if not once and time.monotonic() - looked > LOOK:
+                self._look(once, idle)
+                looked = time.monotonic()
         self.stopping.set()
-        self._end(threads)
+        self._end()
+
+    def _busy(self) -> bool:
+        return any(one.is_alive() for one in self._threads)
+
+    def _start(self, lane: Lane, once: bool, idle: float) -> None:
+        given = {"once": once, "idle": idle}
+        thread = threading.Thread(target=run, args=(lane, self.stopping), kwargs=given, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _look(self, once: bool, idle: float) -> None:
+        """A lane for each receiver that is new."""
+        if self._found is None:
+            return
+        try:
+            known = {lane.organisation for lane in self.lanes}
+            fresh = [Lane(self._work, one) for one in self._found() if one.settings.organisation not in known]
+        except (SQLAlchemyError, StoreError) as error:
+            log.error("receivers not looked for", error=type(error).__name__)
+            return
+        for lane in fresh:
+            self.lanes.append(lane)
+            self._start(lane, once, idle)
 
     def _renew(self) -> None:
         for lane in self.lanes:
@@ -71,9 +100,9 @@ class Worker:
             except (SQLAlchemyError, StoreError) as error:
                 log.error("leases not renewed", receiver=lane.receiver.settings.name, error=type(error).__name__)
 
-    def _end(self, threads: list[threading.Thread]) -> None:
+    def _end(self) -> None:
         deadline = time.monotonic() + PATIENCE
-        for one, lane in zip(threads, self.lanes, strict=True):
+        for one, lane in zip(self._threads, self.lanes, strict=True):
             one.join(max(0.0, deadline - time.monotonic()))
             if one.is_alive():
                 log.warning("left while sending", receiver=lane.receiver.settings.name)
