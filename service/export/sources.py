@@ -163,10 +163,12 @@ def read(piece: Piece) -> Iterator[Line]:
     try:
         if piece.broken:
             yield _lost(piece, number, "batch.unreadable", piece.broken)
-        elif piece.whole:
-            yield _whole(piece, _reached(piece))
-        else:
-            for line in _lines(piece, _reached(piece)):
+            return
+        with _reached(piece) as stream:
+            if piece.whole:
+                yield _whole(piece, stream)
+                return
+            for line in _lines(piece, stream):
                 number = line.line + 1
                 yield line
     except FileNotFoundError:
@@ -223,7 +225,18 @@ def _skipped(stream: BinaryIO, left: int) -> int:
     return passed
 
 
-def _reached(piece: Piece) -> BinaryIO:
+@contextlib.contextmanager
+def _reached(piece: Piece) -> Iterator[BinaryIO]:
+    """What the piece holds; closed after it, unless the next piece can go on with it."""
+    stream = _connected(piece)
+    try:
+        yield stream
+    finally:
+        if stream is not _open.stream:
+            stream.close()
+
+
+def _connected(piece: Piece) -> BinaryIO:
     """What the piece holds, to be read from its start; tried again where the place does not answer."""
     for wait in (*_PATIENCE, None):
         try:
@@ -240,8 +253,8 @@ def _reached(piece: Piece) -> BinaryIO:
 def _plain(piece: Piece) -> BinaryIO:
     system, path = connected(piece.url)
     if piece.length <= MAX_BYTES:
-        return io.BytesIO(system.cat_file(path, piece.start, piece.start + piece.length))
-    stream = system.open(path, "rb")
+        return io.BytesIO(system.cat_file(path, start=piece.start, end=piece.start + piece.length))
+    stream = io.BufferedReader(system.open(path, "rb"), _BLOCK)
     stream.seek(piece.start)
     return cast(BinaryIO, stream)
 
@@ -277,4 +290,5 @@ def opened(url: str) -> Iterator[BinaryIO]:
             with gzip.open(raw, "rb") as stream:
                 yield cast(BinaryIO, stream)
         else:
-            yield cast(BinaryIO, raw)
+            # The streams of buckets read lines only whole, however long they are.
+            yield cast(BinaryIO, io.BufferedReader(raw, _BLOCK))
