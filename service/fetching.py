@@ -1,4 +1,4 @@
-"""Fetch a small file from an address that somebody else has chosen, without being led into the own network.
+"""Fetch a small file from an address that somebody else has chosen, or call it, without being led into the own network.
 
 https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Prevention_Cheat_Sheet.html
 """
@@ -6,6 +6,7 @@ https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Preve
 import ipaddress
 import socket
 import time
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from service.issues import Issue, issue
@@ -28,6 +29,23 @@ def fetch(url: str, *, allow_private: bool = False, timeout: float = TIMEOUT, lo
     The name is resolved once, and the connection goes to just that address: a public one, unless `allow_private`, which
     allows plain http to this machine as well. Raises `FetchError`.
     """
+    status, data, _ = _exchange("GET", url, {"Accept": "application/json"}, allow_private, timeout, longest)
+    if status != 200:
+        raise _failed(url, f"it answers {status}")
+    return data
+
+
+def call(
+    url: str, headers: Mapping[str, str], *, allow_private: bool = False, timeout: float = TIMEOUT
+) -> tuple[int, str]:
+    """What `url` answers to a POST without a body: its status and its Retry-After. Otherwise as `fetch`."""
+    status, _, after = _exchange("POST", url, headers, allow_private, timeout, LONGEST)
+    return status, after
+
+
+def _exchange(
+    method: str, url: str, headers: Mapping[str, str], allow_private: bool, timeout: float, longest: int
+) -> tuple[int, bytes, str]:
     parts = urlsplit(url)
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -40,9 +58,8 @@ def fetch(url: str, *, allow_private: bool = False, timeout: float = TIMEOUT, lo
         raise _failed(url, "it is not https")
     from urllib3.exceptions import HTTPError
 
-    path = parts.path or "/"
     try:
-        return _get(url, str(address), port, f"{path}?{parts.query}" if parts.query else path, timeout, longest)
+        return _send(method, url, str(address), port, headers, timeout, longest)
     except (HTTPError, OSError) as error:
         raise _failed(url, type(error).__name__) from None
 
@@ -70,12 +87,15 @@ def _address(url: str, host: str, port: int, allow_private: bool) -> ipaddress.I
     return addresses[0]
 
 
-def _get(url: str, address: str, port: int, path: str, timeout: float, longest: int) -> bytes:
+def _send(
+    method: str, url: str, address: str, port: int, headers: Mapping[str, str], timeout: float, longest: int
+) -> tuple[int, bytes, str]:
     import urllib3
 
     parts = urlsplit(url)
+    path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
     limits = urllib3.Timeout(total=timeout)
-    headers = {"Host": parts.netloc, "Accept": "application/json", "User-Agent": "yhdessa-fhir"}
+    told = {**headers, "Host": parts.netloc, "User-Agent": "yhdessa-fhir"}
     if parts.scheme == "https":
         pool: urllib3.HTTPConnectionPool = urllib3.HTTPSConnectionPool(
             address, port, timeout=limits, server_hostname=parts.hostname, assert_hostname=parts.hostname
@@ -83,17 +103,18 @@ def _get(url: str, address: str, port: int, path: str, timeout: float, longest: 
     else:
         pool = urllib3.HTTPConnectionPool(address, port, timeout=limits)
     deadline = time.monotonic() + timeout
+    body = b"" if method == "POST" else None
     with pool:
-        answer = pool.urlopen("GET", path, headers=headers, redirect=False, retries=False, preload_content=False)
+        answer = pool.urlopen(
+            method, path, body=body, headers=told, redirect=False, retries=False, preload_content=False
+        )
         try:
-            if answer.status != 200:
-                raise _failed(url, f"it answers {answer.status}")
             data = b""
             while part := answer.read1(min(65536, longest + 1)):
                 data += part
                 if len(data) > longest or time.monotonic() > deadline:
                     raise _failed(url, "it is too long or too slow")
-            return data
+            return answer.status, data, answer.headers.get("Retry-After", "")
         finally:
             answer.close()
 

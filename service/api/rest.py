@@ -20,6 +20,7 @@ from service.api.interactions import NOT_KEPT, READ_ONLY
 from service.api.parameters import read_body
 from service.fhir.json import pretty
 from service.fhir.shown import shown
+from service.inbound import subscriptions
 from service.issues import Issue, has_errors, issue, outcome
 from service.store import Stored, Written
 from service.store.query import Pair, plain
@@ -91,7 +92,12 @@ def check(resource: Json, text: bytes | None = None) -> None:
 def problems(resource: Json, text: bytes | None = None) -> list[Issue]:
     """What is wrong with a resource that is to be kept; nothing where it has no error."""
     found = engine().converter.validator.validate(resource, text=text, options=kept())
-    return found if has_errors(found) else []
+    return found if has_errors(found) else unserved(resource)
+
+
+def unserved(resource: Json) -> list[Issue]:
+    """Why a valid resource that asks something of this service could never be served."""
+    return subscriptions.problems(resource) if resource["resourceType"] == "Subscription" else []
 
 
 def location(one: Stored) -> str:

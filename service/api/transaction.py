@@ -19,7 +19,7 @@ from service.api.errors import Refused, refused, status_of
 from service.api.interactions import Interaction
 from service.api.parameters import read_body
 from service.api.patch import in_bundle
-from service.api.rest import kept, known, location, pairs_of, prefer, problems, proposed
+from service.api.rest import kept, known, location, pairs_of, prefer, problems, proposed, unserved
 from service.api.search import permitted
 from service.issues import Issue, has_errors, outcome
 from service.store import Stored, StoreError
@@ -63,6 +63,13 @@ def _transaction(bundle: Json) -> list[Result]:
     for entry in read_entries(bundle, base_urls):
         _permitted(entry)
     found = engine().converter.validator.validate(bundle, text=body(), options=kept())
+    if not has_errors(found):
+        found = [
+            replace(one, pointer=f"/entry/{index}/resource{one.pointer or ''}")
+            for index, entry in enumerate(bundle.get("entry", ()))
+            if "resource" in entry
+            for one in unserved(entry["resource"])
+        ]
     if has_errors(found):
         raise Refused(found, 422)
     return auditing.write(lambda tx: transactions.run(tx, bundle, in_bundle), lambda done: _touched(done))

@@ -77,25 +77,28 @@ def _run(chosen: "Settings", names: tuple[str, ...], once: bool, many: bool) -> 
     # What is wrong with the database is said once and not by every worker.
     opened(chosen).close()
     if not many:
-        return _work(chosen, targets, once, chosen.delivery_metrics)
+        return _work(chosen, targets, once, chosen.delivery_metrics, only=bool(names))
     works: list[Callable[[], int]] = [
-        lambda: _work(chosen, targets, once, None) for _ in range(chosen.delivery_workers)
+        lambda: _work(chosen, targets, once, None, only=bool(names)) for _ in range(chosen.delivery_workers)
     ]
     if chosen.delivery_metrics is not None and not once:
         works.append(lambda: _metrics_only(chosen))
     return supervise(works, once=once)
 
 
-def _work(chosen: "Settings", targets: "list[ReceiverSettings]", once: bool, port: int | None) -> int:
-    """One worker process."""
-    from service.cli.delivering import kit, opened
+def _work(chosen: "Settings", targets: "list[ReceiverSettings]", once: bool, port: int | None, *, only: bool) -> int:
+    """One worker process; `only`: to these receivers and nobody else."""
+    from service.cli.delivering import kit, opened, signer
     from service.clock import now
     from service.deliver.metrics import Metrics
+    from service.deliver.notifying import subscribers
     from service.deliver.receivers import make
     from service.deliver.worker import Worker
 
     store, metrics = opened(chosen), Metrics()
-    worker = Worker(store, [make(one) for one in targets], kit(chosen), now, metrics)
+    calls = signer(chosen)
+    found = None if only else lambda: subscribers(store, calls)
+    worker = Worker(store, [make(one) for one in targets], kit(chosen), now, metrics, found)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         worker.stop()

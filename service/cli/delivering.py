@@ -1,11 +1,14 @@
 """What the delivery commands share: the receivers and what shipments are made with."""
 
+import functools
 import getpass
 from datetime import datetime
 from typing import Any
 
 from service.cli.failures import CouldNotRun
+from service.clock import now
 from service.config import Settings
+from service.deliver.notifying import Signer, notification
 from service.deliver.receivers.base import Json, ReceiverSettings, Tools
 from service.deliver.settings import load
 from service.deliver.shipments import Kit
@@ -13,6 +16,8 @@ from service.fhir.definitions import core
 from service.issues import issue
 from service.policy import Policy
 from service.store import Store, open_store
+from service.store.outbox import NOTIFICATION
+from service.tokens import load_key
 
 
 def receivers(chosen: Settings, names: tuple[str, ...] = ()) -> list[ReceiverSettings]:
@@ -33,7 +38,14 @@ def kit(chosen: Settings) -> Kit:
     """The policy, and how narratives and pages are made."""
     from service.print.face import narrative
 
-    return Kit(Policy.load(chosen.policies), narrative, Tools(pdf=_pdf))
+    return Kit(Policy.load(chosen.policies), narrative, Tools(pdf=_pdf), makers={NOTIFICATION: notification})
+
+
+def signer(chosen: Settings) -> Signer:
+    """How calls to source systems are signed: with the key that signs access tokens, in the service's own name."""
+    key = functools.cache(lambda: load_key(chosen.token_key or chosen.data / "token-key.pem"))
+    issuer = chosen.base_url or f"http://{chosen.host}:{chosen.port}"
+    return Signer(issuer.rstrip("/"), key, now, chosen.fetch_private)
 
 
 def opened(chosen: Settings) -> Store:

@@ -12,6 +12,7 @@ from service.fhir.json import canonical, encode
 from service.inbound.changes import Change, changes, packed
 from service.inbound.concerns import CHANGED, NEW, concerned, target
 from service.inbound.overlay import overlaid
+from service.inbound.subscriptions import announce
 from service.issues import has_errors
 from service.pipeline import Converter
 from service.store import answers, cuts, disclosures, reading
@@ -60,7 +61,9 @@ class Receiving:
             body = done.stored.body or b""
             given = disclosures.Given(*key, done.stored.version, None)
             disclosures.disclose(tx.connection, tx.author.organisation, [given], tx.now)
-        self._keep(tx, id_, key, about, resource, body)
+        number = self._keep(tx, id_, key, about, resource, body)
+        if number is not None:
+            announce(tx.connection, owner, key[0], number, tx.now)
         return done
 
     def _about(
@@ -84,7 +87,7 @@ class Receiving:
                 return found, row.organisation
         return None
 
-    def _keep(self, tx: Writing, id_: str, key: Key, about: Key, resource: Json, body: bytes) -> None:
+    def _keep(self, tx: Writing, id_: str, key: Key, about: Key, resource: Json, body: bytes) -> int | None:
         bearings, model = [], None
         for did, version in answers.documents_of(tx.connection, about):
             held = {one.reference: one.resource() for one in answers.resources_of(tx.connection, did)}
@@ -101,7 +104,7 @@ class Receiving:
             body,
             encode(self._converter.message(resource, model=model)),
         )
-        answers.keep(tx.connection, made, bearings)
+        return answers.keep(tx.connection, made, bearings)
 
     def _changes(self, held: Mapping[str, Json], answer: Json, about: Key) -> list[Change]:
         """What the answer changes in the document that `held` are the resources of, in the document's own terms."""

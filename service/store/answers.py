@@ -53,21 +53,21 @@ class DocumentRow:
     changed: int
 
 
-def keep(connection: Connection, one: Answer, bearings: Iterable[tuple[int, int, bytes]]) -> bool:
-    """Keep an answer, with (document, its version, changes) for each document; False where it was here already."""
+def keep(connection: Connection, one: Answer, bearings: Iterable[tuple[int, int, bytes]]) -> int | None:
+    """Keep an answer, with (document, its version, changes) for each document; its number, None where it was here."""
     make = inserting(connection)
     values = {name: getattr(one, name) for name in one.__slots__}
     statement = make(answer).values(**values).on_conflict_do_nothing().returning(answer.c.aid)
     aid = connection.execute(statement).scalar_one_or_none()
     if aid is None:
-        return False
+        return None
     rows = [
         {"did": did, "aid": aid, "version": version, "received": one.received, "changes": changes}
         for did, version, changes in bearings
     ]
     if rows:
         connection.execute(answer_document.insert(), rows)
-    return True
+    return int(aid)
 
 
 def sender_of(connection: Connection, reference: str) -> str | None:

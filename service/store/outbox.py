@@ -21,6 +21,8 @@ CANCELLED = "cancelled"
 STATES = (WAITING, DELIVERED, PARKED, CANCELLED)
 PLAN = "shared-plan"
 WITHDRAWAL = "withdrawal"
+# A call to a source system that something came back; its receiver is a Subscription, not an organisation.
+NOTIFICATION = "notification"
 
 
 @dataclass(frozen=True, slots=True)
