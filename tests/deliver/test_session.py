@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from joserfc.jwk import ECKey, RSAKey
 
 from service.deliver.receivers.base import Auth, Limits, ReceiverSettings, TransportError
@@ -357,8 +357,9 @@ def _counted(url: str) -> Iterator[tuple[str, list[int]]]:
     thread.join(30)
 
 
-def test_an_rsa_key_as_openssl_writes_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = rsa.generate_private_key(65537, 2048)
+@pytest.mark.parametrize("kind", ["rsa", "ec"])
+def test_keys_as_openssl_writes_them(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = rsa.generate_private_key(65537, 2048) if kind == "rsa" else ec.generate_private_key(ec.SECP384R1())
     pem = made.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )

@@ -161,6 +161,20 @@ def test_this_machine_needs_no_encryption(tmp_path: Path, url: str) -> None:
     assert read(_file(tmp_path, GOOD.replace("https://fhir.example.org/r4/", url))).url == url
 
 
+def test_every_key_is_documented() -> None:
+    from service.deliver.settings import AUTH, KINDS, LIMITS, RETRIES, TOP, options_of
+    from service.drops import KINDS as DROPS
+    from service.drops import options_of as drop_options
+
+    text = (ROOT / "docs" / "receivers.md").read_text("utf-8")
+    tables = [TOP, LIMITS, RETRIES, *AUTH.values(), *map(options_of, KINDS), *map(drop_options, DROPS)]
+    tables += [key.keys for kind in KINDS for key in options_of(kind).values() if key.keys]
+    for table in tables:
+        for name, key in table.items():
+            assert f"`{name}`" in text or f"`[{name}]`" in text
+            assert key.text in text or name in ("auth", "options", "limits", "retries")
+
+
 def test_every_kind_says_what_its_options_are() -> None:
     from service.deliver.settings import KINDS, options_of
 
