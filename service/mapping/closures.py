@@ -16,9 +16,10 @@ from service.fhir.path.env import Scope as PathScope
 from service.fhir.path.moments import Moment
 from service.fhir.path.nodes import truth
 from service.fhir.path.quantities import Quantity
-from service.mapping.runtime import KNOWN_TYPES, Run
+from service.mapping.runtime import Run
 from service.mapping.scope import Var
 from service.mapping.shapes import OPEN, TargetModel
+from service.mapping.walking import KNOWN_TYPES
 
 Entries = tuple[tuple[str, str], ...]
 Argument = tuple[Any, str | None, Any]

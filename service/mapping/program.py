@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.mapping.emit import GroupWriter, ensure
+from service.mapping.filling import loose
 from service.mapping.linker import Findings, Linker, Unit
 from service.mapping.model import Group, Rule
-from service.mapping.runtime import loose
 from service.mapping.scope import Build, Var
 from service.mapping.support import NAMES
 

@@ -12,7 +12,7 @@ from service.mapping.conceptmaps import SIGNS
 from service.mapping.lexer import quote
 from service.mapping.metadata import write_metadata
 from service.mapping.model import Expression, Group, Map, Param, Rule, Source, Target
-from service.mapping.parser import SOURCE_MODES, TARGET_MODES, default_name
+from service.mapping.parser_rules import SOURCE_MODES, TARGET_MODES, default_name
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORDS = frozenset((*SOURCE_MODES, *TARGET_MODES, "as", "then", "where", "check", "log", "default"))

@@ -8,9 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 from service.fhir.json import escape
-from service.mapping import dates, runtime, transforms
+from service.mapping import dates, filling, runtime, transforms, walking
+from service.mapping.choosing import choose
 from service.mapping.conceptmaps import Match, Table
-from service.mapping.runtime import Run, Slot, child, clone
+from service.mapping.filling import Slot, clone
+from service.mapping.runtime import Run
 from service.mapping.shapes import PRIMITIVES, STRINGS
 
 _NUMBERS = frozenset({"integer", "positiveInt", "unsignedInt", "integer64", "decimal"})
@@ -135,7 +137,7 @@ def touch(run: Run, value: Any, pointer: str | None, steps: tuple[str, ...]) -> 
         found = [
             (one, runtime.point(base, key, index) or "")
             for parent, base in found
-            for one, _, _, key, index in child(parent, step)
+            for one, _, _, key, index in walking.child(parent, step)
         ]
         run.reads.update(one for _, one in found)
     return [one for _, one in found] if steps else []
@@ -159,47 +161,47 @@ def below(value: Any, pointer: str = "") -> list[str]:
 NAMES: dict[str, Any] = {
     "Decimal": Decimal,
     "Slot": Slot,
-    "beside": runtime.beside,
+    "beside": filling.beside,
     "cardinality": runtime.cardinality,
     "cast": transforms.cast,
-    "child": child,
-    "choose": runtime.choose,
+    "child": walking.child,
+    "choose": choose,
     "clone": clone,
     "coding": transforms.coding,
     "concept": transforms.concept,
     "contact": transforms.contact,
     "date_op": dates.date_op,
-    "dig": runtime.dig,
-    "drop": runtime.drop,
+    "dig": walking.dig,
+    "drop": filling.drop,
     "append": transforms.append,
     "escape_text": transforms.escape,
     "fit": fit,
     "identified": transforms.identified,
     "identifier": transforms.identifier,
-    "is_type": runtime.is_type,
-    "level": runtime.level,
-    "many": runtime.many,
+    "is_type": walking.is_type,
+    "level": filling.level,
+    "many": walking.many,
     "note": note,
     "note_log": runtime.note_log,
     "note_slot": note_slot,
     "_once": runtime.once,
-    "only": runtime.only,
+    "only": walking.only,
     "only_one": runtime.only_one,
-    "overlay": runtime.overlay,
-    "paired": runtime.paired,
+    "overlay": filling.overlay,
+    "paired": walking.paired,
     "parsed": dates.parsed,
     "point": runtime.point,
     "pointer_": transforms.pointer_,
     "quantity": transforms.quantity,
     "reference": transforms.reference,
-    "room": runtime.room,
+    "room": filling.room,
     "single": runtime.single,
-    "slot": runtime.slot,
+    "slot": filling.slot,
     "touch": touch,
-    "trail": runtime.trail,
+    "trail": walking.trail,
     "translate": translate,
     "truncate": transforms.truncate,
-    "typed": runtime.typed,
+    "typed": walking.typed,
     "unix": dates.unix,
     "uuid": transforms.uuid,
     "whole": whole,

@@ -8,7 +8,8 @@ from service import assets
 from service.fhir.definitions import core
 from service.mapping import Compiled, Map, Shapes, compile_maps, parse_map
 from service.mapping.render import render
-from service.mapping.structuremap import from_resource, to_resource
+from service.mapping.structuremap import to_resource
+from service.mapping.structuremap_read import from_resource
 from tests.fuzz.kit import told
 from tests.fuzz.mutation import text_mutant
 from tests.mapping.test_cases import CASES

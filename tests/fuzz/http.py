@@ -4,7 +4,9 @@ The first byte of an input chooses the address, the rest is the body.
 """
 
 import functools
+from pathlib import Path
 from random import Random
+from tempfile import mkdtemp
 
 from flask.testing import FlaskClient
 
@@ -30,7 +32,8 @@ PATHS = (
 
 @functools.cache
 def client() -> FlaskClient:
-    app = create_app(engine=load(settings(max_body=2_000_000)))
+    # A store of its own: that of the checkout may be of an older revision.
+    app = create_app(engine=load(settings(max_body=2_000_000, data=Path(mkdtemp(prefix="yhdessa-fuzz-")))))
     return app.test_client()
 
 

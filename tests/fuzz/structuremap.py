@@ -4,7 +4,8 @@ from random import Random
 
 from service.fhir import json
 from service.mapping import parse_map
-from service.mapping.structuremap import from_resource, to_resource
+from service.mapping.structuremap import to_resource
+from service.mapping.structuremap_read import from_resource
 from tests.fuzz.fml import ran
 from tests.fuzz.fml import seeds as texts
 from tests.fuzz.kit import told

@@ -9,7 +9,8 @@ from service.fhir.definitions import core
 from service.fhir.json import encode, parse
 from service.mapping import Map, Shapes, compile_maps, counted_uuids, parse_map
 from service.mapping.render import render
-from service.mapping.structuremap import from_resource, to_resource
+from service.mapping.structuremap import to_resource
+from service.mapping.structuremap_read import from_resource
 from tests.mapping.test_cases import CASES, NOW
 
 OURS = [*sorted(CASES.glob("*/*.map")), *sorted(assets.mappings().glob("*/*.map"))]

@@ -5,7 +5,8 @@ from typing import Any
 
 from service.fhir.definitions import core
 from service.mapping import Shapes, compile_maps, parse_map
-from service.mapping.structuremap import from_resource, to_resource
+from service.mapping.structuremap import to_resource
+from service.mapping.structuremap_read import from_resource
 from tests.fuzz.growing.base import Growth, Work
 
 
