@@ -44,6 +44,9 @@ _WEAK = (
     ("ht", "hd"), ("lk", "l"), ("rk", "r"), ("hk", "h"), ("lp", "lv"), ("rp", "rv"),
 )  # fmt: skip
 _LONG = 5
+# A name of one or two letters is an abbreviation, but for one municipality.
+_SHORTEST = 3
+_SHORT_TOWNS = ("ii",)
 
 
 def plain(text: str) -> str:
@@ -68,7 +71,8 @@ def name(said: str) -> str:
     """The pattern of a place name in any case (of a language), over `plain` texts; empty where there is none."""
     words = plain(said).strip().split(" ")
     last = words[-1]
-    if not last or said.strip(" -.").isdigit() or (len(words) == 1 and last in _COMMON):
+    short = len(words) == 1 and len(last) < _SHORTEST and last not in _SHORT_TOWNS
+    if not last or short or said.strip(" -.").isdigit() or (len(words) == 1 and last in _COMMON):
         return ""
     before = "".join(f"{re.escape(one)} " for one in words[:-1])
     return f"(?<!\\w){before}(?:{'|'.join(_inflected(last))})"

@@ -49,9 +49,12 @@ def example(name: str, style: str = "detail", number: int = 0) -> Json:
     return copy.deepcopy(_example(name, style)[number])
 
 
-def invented(seed: int, kind: str = "shared-plan", style: str = "detail") -> list[Json]:
-    """Cases of a document made at random along the schema."""
-    return cases_of(make(Random(seed), kind), style)
+@functools.cache
+def invented(seed: int, kind: str = "shared-plan", style: str = "detail") -> tuple[Json, ...]:
+    """Cases of a document made at random along the schema; none where what was made is no valid FHIR."""
+    document = make(Random(seed), kind)
+    made = pipeline.default(KEY).convert(document, activity_style=style)
+    return tuple(cases_of(document, style)) if made.bundle else ()
 
 
 def collection(resources: Iterable[Json]) -> Json:

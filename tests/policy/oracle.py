@@ -80,9 +80,8 @@ def is_named(path: tuple[str, ...], named: set[str]) -> bool:
                 got[number] = wanted
         if tuple(got) == want:
             rest = [step for step in steps[len(want) :] if not step.startswith("value")]
-            return all(
-                step in _types_named() or step in ("reference", "type", "identifier", "display") for step in rest
-            )
+            if all(step in _types_named() or step in REFERENCE for step in rest):
+                return True
     return False
 
 
@@ -101,7 +100,7 @@ def _mark(
     types = {name: child for element in model.elements(kind) for name, child in model.child(kind, element) or ()}
     for name, value in list(node.items()):
         type_name = types.get(name, "")
-        if name in ("text", "meta") and not path and kind != "Annotation":
+        if name in ("text", "meta") and not path:
             continue  # The narrative, which never goes, is marked whole.
         rows = value if isinstance(value, list) else [value]
         for number, row in enumerate(rows):
