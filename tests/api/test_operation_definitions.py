@@ -1,14 +1,17 @@
 """Each operation that the CapabilityStatement names is defined: ours by this server, the others by HL7."""
 
 import json
+import re
 import tarfile
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from service.api.operation_definitions import OWN, TYPE, definitions
 from service.fhir.json import parse
+from tests.api.rest import keys
 from tests.shared import shared
 
 Json = dict[str, Any]
@@ -69,3 +72,27 @@ def test_what_clients_keep_stands_beside_them(client: FlaskClient) -> None:
     assert client.get(f"/fhir/{TYPE}/theirs").status_code == 200
     assert parse(client.get(f"/fhir/{TYPE}?url={own['url']}").data)["total"] == 1
     assert client.get(f"/fhir/{TYPE}/none").status_code == 404
+
+
+def test_every_operation_there_is_is_stated(app: Flask, stated: list[tuple[str, Json]]) -> None:
+    """And the other way round: what is stated has an address that answers."""
+    named = {(type_name, row["name"]) for type_name, row in stated}
+    addresses = [rule.rule for rule in app.url_map.iter_rules() if "$" in rule.rule and rule.rule.startswith("/fhir")]
+    there: set[tuple[str, str]] = set()
+    for address in addresses:
+        first, _, name = address.removeprefix("/fhir/").rpartition("$")
+        kind = first.partition("/")[0]
+        chosen = re.search(r"<any\(([^)]*)\)", kind)
+        of_types = [one.strip() for one in chosen[1].split(",")] if chosen else [kind if kind[:1].isupper() else ""]
+        there |= {(one, name) for one in of_types}
+    assert there == named
+
+
+def test_every_stated_operation_answers(client: FlaskClient, stated: list[tuple[str, Json]]) -> None:
+    """Whatever the answer is, it is not that there is no such address."""
+    for type_name, one in stated:
+        name = one["name"]
+        paths = [f"{type_name}/${name}", f"{type_name}/none/${name}"] if type_name else [f"${name}", f"Patient/${name}"]
+        told = [client.open(f"/fhir/{path}", method=method) for path in paths for method in ("GET", "POST")]
+        known = [answer for answer in told if answer.status_code != 405 and keys(answer) != ["http.not-found"]]
+        assert known, (type_name, name)
