@@ -20,6 +20,17 @@ Found = dict[str, set[int]]
 """Numbers of resources by type."""
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What has changed since the cut, and so stands in the index otherwise: what belonged to each patient by type.
+
+    `about` are the numbers of each Provenance by what it was about.
+    """
+
+    found: dict[str, Found]
+    about: dict[str, set[int]]
+
+
 @dataclass
 class Block:
     """One patient: the rows that belong to it, each with its type. `held` are files that it has filled by itself."""
@@ -27,7 +38,7 @@ class Block:
     selection: Selection
     rid: int
     id: str
-    moved: Found
+    moved: Moved
     held: list[File | None] = field(default_factory=list)
 
     def header(self) -> dict[str, Any]:
@@ -48,11 +59,13 @@ class Block:
                     yield PROVENANCE, row
 
     def _found(self, connection: Connection) -> Found:
-        """What refers to the patient now, and what did at the cut and has changed since."""
+        """What refers to the patient and has not changed since the cut, and what has and did refer to it then."""
         params = [one for numbers in self.selection.compartments.params.values() for one in numbers]
-        here = and_(reference.c.target == f"{PATIENT}/{self.id}", reference.c.param.in_(params))
+        settled = resource.c.updated <= self.selection.job.at
+        here = and_(reference.c.target == f"{PATIENT}/{self.id}", reference.c.param.in_(params), settled)
         joined = reference.join(resource, resource.c.rid == reference.c.rid)
-        found: Found = {name: set(rids) for name, rids in self.moved.items()}
+        own = self.moved.found.get(f"{PATIENT}/{self.id}", {})
+        found: Found = {name: set(rids) for name, rids in own.items()}
         for row in connection.execute(select(resource.c.type, resource.c.rid).select_from(joined).where(here)):
             if row.type not in (PATIENT, PROVENANCE):
                 found.setdefault(row.type, set()).add(row.rid)
@@ -62,13 +75,7 @@ class Block:
         cut, narrow = self.selection.cut(name), self.selection.narrow(name)
         if name == PATIENT:
             return among(connection, name, [self.id], cut, narrow)
-        if name == PROVENANCE:
-            return []
-        rows = self._rows(connection, name, rids)
-        own = f"{PATIENT}/{self.id}"
-        about = self.selection.compartments.about
-        # The index says to whom it belongs now; what has changed since the cut says so itself.
-        return [row for row in rows if row[6] <= cut.at or own in about(name, row[1], row[5])]
+        return [] if name == PROVENANCE else self._rows(connection, name, rids)
 
     def _rows(self, connection: Connection, name: str, rids: Iterable[int]) -> list[Any]:
         cut, narrow = self.selection.cut(name), self.selection.narrow(name)
@@ -87,12 +94,18 @@ class Block:
         rids = sorted({self.rid, *(rid for some in found.values() for rid in some)})
         param = self.selection.store.parameters.of(PROVENANCE)["target"].id
         about: set[int] = set()
+        keys: set[str] = set()
         for start in range(0, len(rids), 500):
             these = resource.c.rid.in_(rids[start : start + 500])
             named = (resource.c.type + "/" + resource.c.id).label("target")
-            keys = list(connection.execute(select(named).where(these)).scalars())
-            here = and_(reference.c.param == param, reference.c.target.in_(keys))
-            about |= set(connection.execute(select(reference.c.rid).where(here)).scalars())
+            some = list(connection.execute(select(named).where(these)).scalars())
+            joined = reference.join(resource, resource.c.rid == reference.c.rid)
+            settled = resource.c.updated <= self.selection.job.at
+            here = and_(reference.c.param == param, reference.c.target.in_(some), settled)
+            about |= set(connection.execute(select(reference.c.rid).select_from(joined).where(here)).scalars())
+            keys.update(some)
+        for key in keys & self.moved.about.keys():
+            about |= self.moved.about[key]
         return self._rows(connection, PROVENANCE, about)
 
 
@@ -103,18 +116,22 @@ def blocks(selection: Selection, after: int) -> Iterator[Block]:
     narrow = selection.compartments.narrow(PATIENT, selection.patients)
     for rows in chunks(selection.store.database, PATIENT, everyone, after=after, narrow=narrow):
         for row in rows:
-            yield Block(selection, row[0], row[1], moved.get(f"{PATIENT}/{row[1]}", {}))
+            yield Block(selection, row[0], row[1], moved)
 
 
-def _moved(selection: Selection) -> dict[str, Found]:
-    """By patient, what belonged to it at the cut and has changed since: the index knows it no longer."""
+def _moved(selection: Selection) -> Moved:
     found: dict[str, Found] = {}
+    about: dict[str, set[int]] = {}
     at = selection.job.at
     with selection.store.database.read() as connection:
         for name in selection.types(cuts.types(connection)):
-            if name in (PATIENT, PROVENANCE):
+            if name == PATIENT:
                 continue
             for row in connection.execute(wanted(connection, name, Cut(at)).where(resource.c.updated > at)):
+                if name == PROVENANCE:
+                    for key in selection.compartments.targets(row[5]):
+                        about.setdefault("/".join(key), set()).add(row[0])
+                    continue
                 for one in selection.compartments.about(name, row[1], row[5]):
                     found.setdefault(one, {}).setdefault(name, set()).add(row[0])
-    return found
+    return Moved(found, about)
