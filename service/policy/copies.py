@@ -7,7 +7,7 @@ from typing import Any
 
 from service.fhir.reading import objects, part, string
 from service.policy import marks, places
-from service.policy.guard import BETWEEN, HETU_SYSTEM, TECHNICAL, Guard, guard, sayings
+from service.policy.guard import BETWEEN, HETU_SYSTEM, Guard, guard, is_technical, sayings
 from service.policy.minimise import Minimiser, in_order
 from service.policy.model import Step
 from service.policy.withheld import complete, without_texts
@@ -21,6 +21,7 @@ def copies(chosen: Minimiser) -> tuple[list[dict[str, Any]], Guard]:
     """What goes, the plan first, and the guard over whatever is made of it."""
     secrets = guard(chosen.case, hetus=None if chosen.sector.limits.hetu_in_text else _hetus(chosen))
     going = in_order(chosen.kept, chosen.case)
+    going[0].setdefault("extension", []).append(marks.copy_of(chosen.case))
     if chosen.protected:
         _phones_only(going)
     together = BETWEEN.join(sayings(going))
@@ -28,7 +29,6 @@ def copies(chosen: Minimiser) -> tuple[list[dict[str, Any]], Guard]:
         going = [_clean(one, chosen, secrets) for one in going]
     less = {one.resource for one in chosen.steps if not one.kept}
     made = [_copy(one, chosen, less) for one in going]
-    made[0].setdefault("extension", []).append(marks.copy_of(chosen.case))
 
     @functools.cache
     def stayed() -> tuple[str, ...]:
@@ -105,7 +105,7 @@ def _written(tree: list[Json]) -> Iterator[str]:
             for key, value in node.items():
                 if not isinstance(value, str):
                     due.append(value)
-                elif len(value) >= _LONG and key not in TECHNICAL and not (coded and key == "display"):
+                elif len(value) >= _LONG and not (coded and key == "display") and not is_technical(key, value):
                     yield value
         elif isinstance(node, list):
             due += node

@@ -19,8 +19,11 @@ from service.policy.case import FAMILY, Case
 Json = Mapping[str, Any]
 HETU = re.compile(r"(?<![0-9A-Za-z])[0-3]\d[01]\d\d\d[-+A-FU-Y]\d{3}[0-9A-FHJ-NPR-Y](?![0-9A-Za-z])", re.IGNORECASE)
 HETU_SYSTEM = "urn:oid:1.2.246.21"
-# What says nothing to a reader: names of systems, ids, links inside the payload.
-TECHNICAL = frozenset({"reference", "id", "resourceType", "system", "url", "code", "use", "fullUrl", "profile", "div"})
+# What says nothing to a reader: names of systems and profiles.
+TECHNICAL = frozenset({"resourceType", "system", "url", "profile"})
+# Ids and links are random, unless another system has made them.
+LINKS = frozenset({"id", "reference", "fullUrl"})
+_RANDOM = re.compile(r"(?:.*/)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 PLACES = ("Organization", "Location")
 BETWEEN = "\0"
 """Between two texts that are looked at together: nothing reaches over it."""
@@ -103,6 +106,11 @@ def protects(payload: bytes, bundle: Mapping[str, Any]) -> list[Issue]:
     return guard(Case(bundle)).check(payload)
 
 
+def is_technical(key: str, value: str) -> bool:
+    """Whether a text says nothing to a reader."""
+    return key in TECHNICAL or (key in LINKS and _RANDOM.fullmatch(value) is not None)
+
+
 def sayings(tree: Any) -> list[str]:
     """What a reader could read in a JSON value: its texts and whole numbers."""
     found: list[str] = []
@@ -115,7 +123,7 @@ def sayings(tree: Any) -> list[str]:
                     due.append(value)
                 elif key == "div":
                     found.append(_TAG.sub(" ", value))
-                elif key not in TECHNICAL:
+                elif not is_technical(key, value):
                     found.append(value)
         elif isinstance(node, list):
             due += node

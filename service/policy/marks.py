@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from service.fhir.reading import extensions, objects, part, string, value_of
-from service.policy.case import LABEL, Case
+from service.policy.case import LABEL, Case, labelled
 from service.policy.elements import ROOT
 from service.policy.rules import Policy
 
@@ -20,6 +20,11 @@ REDACTED = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
     "code": "REDACTED",
     "display": "redacted",
+}
+PROTECTED = {
+    "system": "https://hl7.fi/fhir/finnish-base-profiles/CodeSystem/fi-base-security-label-cs",
+    "code": LABEL,
+    "display": "Turvakielto",
 }
 COPY_OF = f"{ROOT}/StructureDefinition/copy-of"
 _PROFILES = (ROOT, "https://hl7.fi/fhir/")
@@ -33,12 +38,17 @@ def meta(resource: Json, policy: Policy, *, less: bool, tag: Mapping[str, str] =
     dropped = policy.unclaimed.get(str(resource["resourceType"]), ())
     claims = [one for one in said.get("profile", ()) if isinstance(one, str) and one.startswith(_PROFILES)]
     profiles = [one for one in claims if one.rpartition("/")[2] not in dropped]
-    security = [dict(one) for one in objects(said, "security") if one.get("code") == LABEL]
-    tags = [dict(one) for one in objects(said, "tag") if one.get("system") == _MODEL]
+    security = [dict(PROTECTED)] if labelled(resource) else []
+    # Without its display, which somebody may have written anything into.
+    tags = [{"system": _MODEL, "code": one["code"]} for one in objects(said, "tag") if _is_model(one)]
     made: dict[str, Any] = {"profile": profiles} if profiles else {}
     if security or less:
         made["security"] = [*security, *([dict(REDACTED)] if less else [])]
     return made | {"tag": [*tags, dict(tag)]}
+
+
+def _is_model(tag: Json) -> bool:
+    return tag.get("system") == _MODEL and isinstance(tag.get("code"), str)
 
 
 def copy_of(case: Case) -> dict[str, Any]:

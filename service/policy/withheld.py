@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from service.policy.elements import EXTENSION
-from service.policy.guard import TECHNICAL
+from service.policy.guard import LINKS, is_technical
 from service.policy.rules import Policy
 
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
@@ -27,14 +27,13 @@ def without_texts(node: dict[str, Any], secret: Callable[[str], bool], told: Tol
     out: dict[str, Any] = {}
     for key, value in node.items():
         where = f"{at}.{key}" if at else key
-        if key in TECHNICAL and isinstance(value, str):
-            out[key] = value
-        elif isinstance(value, str):
-            if not secret(value):
+        if isinstance(value, str):
+            # A resource without its id is none: whoever looks at the whole refuses it.
+            if is_technical(key, value) or (key in LINKS and (not at or key != "id")) or not secret(value):
                 out[key] = value
                 continue
             told(where)
-            if key != "display":
+            if key != "id":
                 out[f"_{key}"] = mask()
         elif isinstance(value, dict):
             out[key] = without_texts(value, secret, told, where)
