@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/conceptmap-operation-translate.html
 
 from flask import Blueprint, Response
 
+from service.api import loaded
 from service.api.answers import fhir, fhir_wanted, language
 from service.api.engine import engine
 from service.api.operations import CORE, Operation
@@ -36,3 +37,10 @@ def translate() -> Response:
     mimetype = fhir_wanted()
     found = concept_map_translate(engine().converter.terminology, given(PARAMETERS), language())
     return fhir(found, mimetype=mimetype)
+
+
+@blueprint.route("/fhir/ConceptMap/<fid:id_>/$translate", methods=["GET", "POST"])
+def translate_by(id_: str) -> Response:
+    mimetype = fhir_wanted()
+    asked = loaded.given_to("ConceptMap", id_, PARAMETERS)
+    return fhir(concept_map_translate(engine().converter.terminology, asked, language()), mimetype=mimetype)

@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/codesystem-operation-validate-code.html
 
 from flask import Blueprint, Response
 
+from service.api import loaded
 from service.api.answers import fhir, fhir_wanted, language
 from service.api.engine import engine
 from service.api.operations import CORE, Operation
@@ -36,6 +37,20 @@ def in_value_set() -> Response:
     mimetype = fhir_wanted()
     found = value_set_validate_code(engine().converter.terminology, given(IN_VALUE_SET), language())
     return fhir(found, mimetype=mimetype)
+
+
+@blueprint.route("/fhir/ValueSet/<fid:id_>/$validate-code", methods=["GET", "POST"])
+def in_one_value_set(id_: str) -> Response:
+    mimetype = fhir_wanted()
+    asked = loaded.given_to("ValueSet", id_, IN_VALUE_SET)
+    return fhir(value_set_validate_code(engine().converter.terminology, asked, language()), mimetype=mimetype)
+
+
+@blueprint.route("/fhir/CodeSystem/<fid:id_>/$validate-code", methods=["GET", "POST"])
+def in_one_code_system(id_: str) -> Response:
+    mimetype = fhir_wanted()
+    asked = loaded.given_to("CodeSystem", id_, IN_CODE_SYSTEM)
+    return fhir(code_system_validate_code(engine().converter.terminology, asked, language()), mimetype=mimetype)
 
 
 @blueprint.route("/fhir/CodeSystem/$validate-code", methods=["GET", "POST"])

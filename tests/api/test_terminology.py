@@ -110,3 +110,26 @@ def test_translate(client: FlaskClient) -> None:
         conceptMap={"resource": concept_map}, code={"valueCode": "1"}, dependency={"part": [{"name": "element"}]}
     )
     assert client.post("/fhir/ConceptMap/$translate", json=asked).status_code == 400
+
+
+def test_of_one_by_its_id(client: FlaskClient) -> None:
+    """What is loaded, and before it what is kept here under that id."""
+    expanded = parse(client.get("/fhir/ValueSet/administrative-gender/$expand?filter=fem").data)
+    assert [row["code"] for row in expanded["expansion"]["contains"]] == ["female"]
+    for path in (
+        f"ValueSet/administrative-gender/$validate-code?system={GENDER}&code=female",
+        "CodeSystem/administrative-gender/$validate-code?code=female",
+    ):
+        assert _values(client.get(f"/fhir/{path}"))["result"] is True
+    asked = _parameters(code={"valueCode": "male"}, system={"valueUri": GENDER})
+    for kind, name in (("ValueSet", "validate-code"), ("ConceptMap", "translate")):
+        id_ = "administrative-gender" if kind == "ValueSet" else "cm-administrative-gender-v2"
+        assert _values(client.post(f"/fhir/{kind}/{id_}/${name}", json=asked))["result"] is True
+    compose = {"include": [{"system": GENDER, "concept": [{"code": "male"}]}]}
+    kept = {"resourceType": "ValueSet", "id": "administrative-gender", "status": "active", "compose": compose}
+    assert client.put("/fhir/ValueSet/administrative-gender", json=kept).status_code == 201
+    expanded = parse(client.get("/fhir/ValueSet/administrative-gender/$expand").data)
+    assert [row["code"] for row in expanded["expansion"]["contains"]] == ["male"]
+    for path in ("ValueSet/none/$expand", "CodeSystem/none/$validate-code?code=x", "ConceptMap/none/$translate?code=x"):
+        assert client.get(f"/fhir/{path}").status_code == 404
+    assert client.get(f"/fhir/ValueSet/administrative-gender/$expand?url={GENDERS}").status_code == 400
