@@ -74,6 +74,15 @@ def test_every_address_is_documented() -> None:
         assert f"{path}`" in text, path
 
 
+def test_the_architecture_tells_of_every_module() -> None:
+    text = (DOCS / "architecture.md").read_text("utf-8")
+    service = ROOT / "service"
+    names = {one.name for one in service.iterdir() if one.suffix == ".py" or (one / "__init__.py").exists()}
+    mapping = {one.stem for one in (service / "mapping").glob("*.py")}
+    missing = [one for one in sorted(names - {"__init__.py"}) if f"{one}`" not in text and f"{one}/" not in text]
+    assert missing + [one for one in sorted(mapping - {"__init__"}) if f"`{one}`" not in text] == []
+
+
 def _links() -> Iterator[tuple[str, str]]:
     for page in [ROOT / "README.md", *PAGES]:
         for target in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):
