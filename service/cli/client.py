@@ -27,8 +27,16 @@ class Answer:
 
 def post(url: str, body: bytes, headers: dict[str, str] | None = None) -> Answer:
     """POST a JSON body."""
+    return _asked(urllib.request.Request(url, body, {"Content-Type": "application/json", **(headers or {})}))  # noqa: S310
+
+
+def get(url: str) -> Answer:
+    """GET."""
+    return _asked(urllib.request.Request(url))  # noqa: S310
+
+
+def _asked(request: urllib.request.Request) -> Answer:
     started = time.perf_counter()
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json", **(headers or {})})  # noqa: S310
     try:
         with _opener.open(request, timeout=60) as response:
             status, text = response.status, response.read()

@@ -13,6 +13,7 @@ import click
 
 from service import assets
 from service.cli.client import Server, free_port, post
+from service.cli.demo_exchange import exchanged
 from service.cli.failures import CouldNotRun
 from service.fhir.json import parse, pretty
 from service.issues import issue
@@ -33,15 +34,16 @@ def command(keep: bool, out: Path) -> None:
     """
     examples = sorted((assets.schemas() / "source" / "examples").glob("*.json"))
     _converted(examples, out)
-    with _served() as server:
+    with _served() as (server, data):
         _posted(server, examples, out)
         _refused(server)
         _explained(examples)
-        click.echo(f"\nLook at {out}/*.bundle.json (the FHIR), {out}/*.summary.json (what HTTP says),")
-        click.echo(f"{out}/*.trace.json (which rule made what), and `yhdessa --help`.")
-        if keep:
-            click.echo(f"The server stays at {server.url} until Ctrl-C.")
-            server.wait()
+        with exchanged(server, data, examples, out):
+            click.echo(f"\nLook at {out}/*.bundle.json (the FHIR), {out}/*.summary.json (what HTTP says),")
+            click.echo(f"{out}/*.trace.json (which rule made what), and `yhdessa --help`.")
+            if keep:
+                click.echo(f"The servers stay, ours at {server.url}, until Ctrl-C.")
+                server.wait()
 
 
 def _converted(examples: list[Path], out: Path) -> None:
@@ -61,14 +63,14 @@ def _converted(examples: list[Path], out: Path) -> None:
 
 
 @contextmanager
-def _served() -> Iterator[Server]:
+def _served() -> Iterator[tuple[Server, Path]]:
     port = free_port()
     # Empty each time: what an earlier demo has kept would be the same again, or newer.
     with tempfile.TemporaryDirectory(prefix="yhdessa-demo-") as data, _server(port, data) as server:
         click.echo(
             f"2. HTTP: `yhdessa serve`, ready after {server.seconds * 1000:.1f} ms; `POST {server.url}/documents`"
         )
-        yield server
+        yield server, Path(data)
 
 
 def _server(port: int, data: str) -> Server:

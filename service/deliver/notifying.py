@@ -1,6 +1,6 @@
 """Source systems to which something came back: a signed POST without a body for each Subscription that has a row.
 
-https://hl7.org/fhir/R4/subscription.html (rest-hook). The token in `Yhdessa-Signature` (JWT, ES384) is made with the key
+https://hl7.org/fhir/R4/subscription.html (rest-hook). The token in `Yhdessa-Signature` (JWT, ES384) is by the key
 of `/.well-known/jwks.json`; its `jti` is the same at every try, so that whoever is called can count one call once.
 """
 
