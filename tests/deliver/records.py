@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/http.html#cond-update, https://hl7.org/fhir/R4/http.html
 import copy
 import json
 import os
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -40,7 +41,7 @@ class Records:
     def __init__(self, file: Path | None = None, *, sync: bool = True) -> None:
         self.changes: list[Json] = []
         self._now: dict[tuple[str, str], Json] = {}
-        self._by_identifier: dict[tuple[str, str, str], set[str]] = {}
+        self._by_token: dict[tuple[str, ...], set[str]] = {}
         self._lock = threading.RLock()
         self._sync = sync
         self._log = None
@@ -63,15 +64,17 @@ class Records:
         return self._now.get((type_name, logical))
 
     def search(self, type_name: str, query: str) -> list[str]:
-        """The ids that match `identifier=system|value` or `_id=…`; any other criterion is refused."""
-        found = parse_qs(query, keep_blank_values=True)
-        found.pop("_format", None)
-        if set(found) == {"_id"}:
-            return [found["_id"][0]] if (type_name, found["_id"][0]) in self._now else []
-        if set(found) != {"identifier"}:
-            raise Refusal(400, f"only identifier and _id are searched, not {sorted(found)}")
-        system, _, value = found["identifier"][0].partition("|")
-        return sorted(self._by_identifier.get((type_name, system, value), ()))
+        """The ids that match `identifier=system|value,…`, `_tag=…` or `_id=…`; any other criterion is refused."""
+        found = {name: values for name, values in parse_qs(query).items() if name not in ("_format", "_count")}
+        (name,) = found if len(found) == 1 else ("",)
+        if name not in ("_id", "identifier", "_tag") or len(found[name]) != 1:
+            raise Refusal(400, f"only one of identifier, _tag and _id is searched, not {sorted(found)}")
+        wanted = re.split(r"(?<!\\),", found[name][0])
+        if name == "_id":
+            return sorted(one for one in wanted if (type_name, one) in self._now)
+        tokens = ([re.sub(r"\\(.)", r"\1", part) for part in re.split(r"(?<!\\)\|", one, maxsplit=1)] for one in wanted)
+        held = (self._by_token.get((type_name, name, *token), ()) for token in tokens if len(token) == 2)
+        return sorted({one for some in held for one in some})
 
     def single(self, method: str, path: str, query: str, resource: Json | None, if_none_exist: str | None) -> Made:
         """Status, resource and `Type/id` of one interaction, carried out by itself."""
@@ -205,31 +208,34 @@ class Records:
 
     def _take(self, change: Json) -> None:
         key = (change["type"], change["id"])
-        for one in _identifiers(self._now.get(key)):
-            self._by_identifier.get((key[0], *one), set()).discard(key[1])
+        for one in _tokens(self._now.get(key)):
+            self._by_token.get((key[0], *one), set()).discard(key[1])
         if change["resource"] is None:
             self._now.pop(key, None)
         else:
             self._now[key] = change["resource"]
-        for one in _identifiers(change["resource"]):
-            self._by_identifier.setdefault((key[0], *one), set()).add(key[1])
+        for one in _tokens(change["resource"]):
+            self._by_token.setdefault((key[0], *one), set()).add(key[1])
         self.changes.append(change)
 
     def _undo(self, before: int) -> None:
         if len(self.changes) == before:
             return
         kept = self.changes[:before]
-        self.changes, self._now, self._by_identifier = [], {}, {}
+        self.changes, self._now, self._by_token = [], {}, {}
         for change in kept:
             self._take(change)
 
 
-def _identifiers(resource: Json | None) -> Iterator[tuple[str, str]]:
+def _tokens(resource: Json | None) -> Iterator[tuple[str, str, str]]:
+    """What the resource is found by: name of the search parameter, system, value."""
     found = (resource or {}).get("identifier", [])
     rows = [found] if isinstance(found, dict) else list(found)
     rows += [resource["masterIdentifier"]] if resource and "masterIdentifier" in resource else []
     for one in rows:
-        yield one.get("system", ""), one.get("value", "")
+        yield "identifier", one.get("system", ""), one.get("value", "")
+    for one in (resource or {}).get("meta", {}).get("tag", []):
+        yield "_tag", one.get("system", ""), one.get("code", "")
 
 
 def _bare(resource: Json) -> Json:

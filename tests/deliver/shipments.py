@@ -9,6 +9,7 @@ from typing import Any
 from service import pipeline
 from service.deliver.receivers.base import Json, Shipment, Tools
 from service.policy import Basis, Recipient
+from service.policy import withdrawal as taken_back
 from tests.shared import ROOT
 
 EXAMPLES = ROOT / "schemas" / "source" / "examples"
@@ -55,12 +56,10 @@ def shipment(name: str = ABC, *, style: str = "detail", **changes: Any) -> Shipm
 
 
 def withdrawal(name: str = ABC) -> Shipment:
-    """What takes back a plan: who it is, nothing of what it says."""
-    plan = collection(name)["entry"][0]["resource"]
-    kept = {key: plan[key] for key in ("resourceType", "id", "language", "identifier", "intent", "subject")}
-    entries = [kept | {"status": "entered-in-error"}]
-    entries += [one["resource"] for one in collection(name)["entry"] if one["resource"]["resourceType"] == "Patient"]
-    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in entries]}
+    """What takes back a plan, as the policy makes it."""
+    case = collection(name)
+    sent = [f"{one['resource']['resourceType']}/{one['resource']['id']}" for one in case["entry"]]
+    bundle = taken_back(case, sent)
     return shipment(bundle=bundle, payload="withdrawal", bases=())
 
 

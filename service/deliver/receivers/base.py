@@ -83,7 +83,8 @@ class ReceiverSettings:
 class Shipment:
     """What one row of the outbox is to bring: `bundle` is the minimised collection, the plan (or what withdraws it)
     first. `created` is when the row was written, so the same at every try; `payload` is `shared-plan` or `withdrawal`.
-    `bases` are what the disclosure relies on; none for a withdrawal.
+    `bases` are what the disclosure relies on; none for a withdrawal. `protected`: somebody of the family has a
+    non-disclosure for safety (turvakielto), also one who is not in `bundle`.
     """
 
     row: int
@@ -96,6 +97,7 @@ class Shipment:
     bundle: Json
     language: str
     bases: tuple[Basis, ...] = ()
+    protected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

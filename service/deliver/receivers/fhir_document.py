@@ -55,6 +55,7 @@ _RESTRICTED = {
 }
 _PRINT = {"fi": "Tuloste", "sv": "Utskrift", "en": "Print"}
 _PDF = "application/pdf"
+_MANY = 100
 
 
 class FhirDocument:
@@ -84,8 +85,8 @@ class FhirDocument:
         """Post it; the receipt names what the receiver made of it. Raises `TransportError`."""
         headers = {"Content-Type": FHIR, "Accept": FHIR}
         if self._form == "reference":
-            if shipment.payload == minimised.WITHDRAWAL and not self._there(shipment, session):
-                return Receipt("absent")
+            if shipment.payload == minimised.WITHDRAWAL:
+                return self._take_back(shipment, session)
             answer = exchange(session, self.settings.limits, "POST", self.settings.url, parts[0].body, headers)
             return _all_taken(answer)
         headers["If-None-Exist"] = f"identifier={_token(_document_name(shipment))}"
@@ -113,22 +114,35 @@ class FhirDocument:
         else:
             update = reference is not None and reference.conditional_update
             wanted = {"transactions": known.transaction, "conditional update of `DocumentReference`": update}
-            if not self._inline:
-                wanted["`PUT Binary/…` with an id of ours"] = binary is not None and binary.update_create
         name = self.settings.name
-        return [issue("receivers.cannot", name=name, what=what) for what, can in wanted.items() if not can]
+        found = [issue("receivers.cannot", name=name, what=what) for what, can in wanted.items() if not can]
+        # Servers that take ids of ours often do not say so.
+        if self._form == "reference" and not self._inline and not (binary is not None and binary.update_create):
+            found.append(issue("receivers.unsaid", name=name))
+        return found
 
-    def _there(self, shipment: Shipment, session: requests.Session) -> bool:
-        """Whether the receiver has any of what is to be withdrawn: nothing new shall come into being there."""
-        values = ",".join(_token(_stable(shipment, one)) for one in minimised.children(shipment.bundle) or [{}])
-        url = f"{self.settings.url}/DocumentReference?identifier={values}"
+    def _take_back(self, shipment: Shipment, session: requests.Session) -> Receipt:
+        """Mark what the receiver has of the plan, for whichever child; nothing new shall come into being there."""
+        found = self._there(shipment, session)
+        if not found:
+            return Receipt("absent")
+        entries = [_entry(_emptied(one), string(one, "id")) for one in found]
+        part = Part("", FHIR, encode({"resourceType": "Bundle", "type": "transaction", "entry": entries}))
+        headers = {"Content-Type": FHIR, "Accept": FHIR}
+        answer = exchange(session, self.settings.limits, "POST", self.settings.url, part.body, headers)
+        receipt = _all_taken(answer)
+        return Receipt(receipt.status, receipt.reference, (part,))
+
+    def _there(self, shipment: Shipment, session: requests.Session) -> list[Json]:
+        url = f"{self.settings.url}/DocumentReference?identifier={_token(_group(shipment))}&_count={_MANY}"
         answer = exchange(session, self.settings.limits, "GET", url, None, {"Accept": FHIR})
         if answer.status != 200:
             raise refusal(answer)
         made = answer.json()
         if not isinstance(made, dict) or made.get("type") != "searchset":
             raise unconfirmed(answer.status)
-        return bool(objects(made, "entry"))
+        rows = [part(entry, "resource") for entry in objects(made, "entry")]
+        return [one for one in rows if one.get("resourceType") == "DocumentReference"]
 
     def _document(self, shipment: Shipment, tools: Tools) -> Json:
         plan, *others = minimised.resources(shipment.bundle)
@@ -148,45 +162,39 @@ class FhirDocument:
         return made
 
     def _references(self, shipment: Shipment, tools: Tools) -> Json:
-        withdrawn = shipment.payload == minimised.WITHDRAWAL
-        pdf = None
-        if not withdrawn:
-            if tools.pdf is None:
-                raise TransportError(issue("receivers.no-pdf", name=self.settings.name), permanent=True, sent=False)
-            pdf = tools.pdf(shipment.bundle, shipment.language)
-        entries = [self._entry(shipment, child, pdf) for child in minimised.children(shipment.bundle) or [{}]]
-        if pdf is not None and not self._inline:
+        if shipment.payload == minimised.WITHDRAWAL:
+            # Which children the receiver has it for is asked when it is taken back.
+            return {"resourceType": "Bundle", "type": "transaction"}
+        if tools.pdf is None:
+            raise TransportError(issue("receivers.no-pdf", name=self.settings.name), permanent=True, sent=False)
+        pdf = tools.pdf(shipment.bundle, shipment.language)
+        made = [self._document_reference(shipment, child, pdf) for child in minimised.children(shipment.bundle) or [{}]]
+        entries = [_entry(one) for one in made]
+        if not self._inline:
             binary = _binary(shipment, pdf)
             request = {"method": "PUT", "url": f"Binary/{binary['id']}"}
             entries.append({"fullUrl": f"urn:uuid:{binary['id']}", "resource": binary, "request": request})
         return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
 
-    def _entry(self, shipment: Shipment, child: Json, pdf: bytes | None) -> Json:
-        resource = self._document_reference(shipment, child, pdf)
-        stable = resource["identifier"][0]["value"]
-        request = {"method": "PUT", "url": f"DocumentReference?identifier={_token(stable)}"}
-        return {"fullUrl": stable, "resource": resource, "request": request}
-
-    def _document_reference(self, shipment: Shipment, child: Json, pdf: bytes | None) -> Json:
-        stable = _stable(shipment, child)
+    def _document_reference(self, shipment: Shipment, child: Json, pdf: bytes) -> Json:
+        stable = f"urn:uuid:{minimised.named(shipment, 'DocumentReference', child.get('id', ''))}"
         current = f"urn:uuid:{minimised.named(shipment, stable, shipment.version)}"
-        attachment = {"contentType": _PDF} if pdf is None else self._attachment(shipment, pdf)
         made: Json = {
             "resourceType": "DocumentReference",
             "masterIdentifier": {"system": minimised.URI, "value": current},
-            "identifier": [{"system": minimised.URI, "value": stable}],
-            "status": "entered-in-error" if pdf is None else "current",
+            "identifier": [{"system": minimised.URI, "value": one} for one in (stable, _group(shipment))],
+            "status": "current",
             "type": _TYPE,
             "date": minimised.instant(shipment.created),
             "securityLabel": [_RESTRICTED],
-            "content": [{"attachment": attachment}],
+            "content": [{"attachment": self._attachment(shipment, pdf)}],
         }
         if subject := _subject(child):
             made["subject"] = subject
         if (owner := minimised.controller(shipment.bundle)) and owner["oid"]:
             value = {"system": minimised.URI, "value": f"urn:oid:{owner['oid']}"}
             made["custodian"] = {"identifier": value} | ({"display": owner["name"]} if owner["name"] else {})
-        if pdf is not None and (title := string(minimised.plan(shipment.bundle), "title")):
+        if title := string(minimised.plan(shipment.bundle), "title"):
             made["description"] = title
         return made
 
@@ -209,8 +217,22 @@ def make(settings: ReceiverSettings) -> FhirDocument:
     return FhirDocument(settings)
 
 
-def _stable(shipment: Shipment, child: Json) -> str:
-    return f"urn:uuid:{minimised.named(shipment, 'DocumentReference', child.get('id', ''))}"
+def _group(shipment: Shipment) -> str:
+    """What the references of all children of one plan have in common."""
+    return f"urn:uuid:{minimised.named(shipment, 'DocumentReference')}"
+
+
+def _entry(resource: Json, held: str = "") -> Json:
+    """A DocumentReference written over the one with its first identifier, or over the one that is `held`."""
+    stable = resource["identifier"][0]["value"]
+    where = f"DocumentReference/{held}" if held else f"DocumentReference?identifier={_token(stable)}"
+    return {"fullUrl": stable, "resource": resource, "request": {"method": "PUT", "url": where}}
+
+
+def _emptied(held: Json) -> Json:
+    """What the receiver has, without what it says; whose it is stays, so that it still stands where it stood."""
+    kept = {name: value for name, value in held.items() if name not in ("meta", "text", "description", "content")}
+    return kept | {"status": "entered-in-error", "content": [{"attachment": {"contentType": _PDF}}]}
 
 
 def _document_name(shipment: Shipment) -> str:

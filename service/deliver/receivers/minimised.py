@@ -48,10 +48,10 @@ def children(bundle: Json) -> list[Json]:
     return named_first or list(found.values())
 
 
-def protected(bundle: Json) -> bool:
-    """Whether anybody in the Bundle has a non-disclosure for safety (turvakielto)."""
-    labels = (label for one in resources(bundle) for label in objects(part(one, "meta"), "security"))
-    return any(string(label, "code").upper() == "TURVAKIELTO" for label in labels)
+def protected(shipment: Shipment) -> bool:
+    """Whether anybody of the family has a non-disclosure for safety (turvakielto)."""
+    labels = (label for one in resources(shipment.bundle) for label in objects(part(one, "meta"), "security"))
+    return shipment.protected or any(string(label, "code").upper() == "TURVAKIELTO" for label in labels)
 
 
 def identifier(resource: Json, system: str) -> str | None:

@@ -17,8 +17,9 @@ _PLACES = ("prefix", "municipality", "template", "plan", "version", "date")
 
 def file_stem(shipment: Shipment, options: Mapping[str, Any]) -> str:
     """The name without its ending: the same for the same shipment. Raises `DropError` for one that is no file name."""
-    # Where a family lives must not be told by the receiver's own municipality either.
-    hidden = minimised.protected(shipment.bundle)
+    # Where a family lives must not be told by the receiver's own municipality either; what is taken back does not say
+    # whose it was, so there it is never told.
+    hidden = shipment.payload == minimised.WITHDRAWAL or minimised.protected(shipment)
     filled = options.get("file_name", PATTERN).format_map(
         {
             "prefix": options.get("prefix", ""),
