@@ -27,6 +27,7 @@ COMMANDS = {
     "export": "Run bulk exports, or write one into a folder.",
     "db": "Bring the database up to date.",
     "clients": "Register the clients that may ask for tokens.",
+    "archive": "Bring what is new into the regional archive, and prove that it is there.",
     "audit": "Check the use log.",
     "config": "Show the settings in force.",
 }

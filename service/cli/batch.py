@@ -65,7 +65,7 @@ def command(
     when all is done. The same command again does only what is missing. Exit code 1: some documents were rejected; 3:
     the run is not whole.
     """
-    from service.cli.batch_work import Work, engine
+    from service.cli.batch_work import Work, close, engine
     from service.export import lock
     from service.export.plan import Header
     from service.export.targets import TargetError, open_target
@@ -92,6 +92,8 @@ def command(
         raise CouldNotRun(error.issue) from None
     except KeyboardInterrupt:
         raise CouldNotRun(issue("batch.stopped")) from None
+    finally:
+        close()
     if as_json:
         click.echo(target.read("report.json") or b"", nl=False)
     elif (text := target.read("report.txt")) is not None:

@@ -3,7 +3,6 @@
 The key that makes the ids does not travel: a worker on another machine has its own settings, which must be the same.
 """
 
-import functools
 import getpass
 import hashlib
 import hmac
@@ -95,7 +94,7 @@ def _loading(made: "Converter", chosen: config.Settings, variant: str | None) ->
     from service.store import Author
     from service.store.audit import Detail, Event
 
-    store = _store(chosen.database, chosen.data, os.getpid())
+    store = _store(chosen.database, chosen.data)
     detail = Detail("documents", user=_user(), description="yhdessa batch --load")
     event = Event(CLIENT, "", "C", "0", detail)
     options: dict[str, Any] = {"variant": variant, "activity_style": chosen.activity_style}
@@ -130,13 +129,25 @@ def _was_here(store: Any, done: Any, text: bytes) -> bool:
     return there is not None and bytes(there) == hashlib.sha256(canonical(value)).digest()
 
 
-@functools.lru_cache(maxsize=1)
-def _store(url: str | None, data: Any, _process: int) -> Any:
-    """The store; a forked worker must not use the connections of the process it came from."""
+# By process: a forked worker must not use the connections of the process it came from.
+_stores: dict[int, Any] = {}
+
+
+def _store(url: str | None, data: Any) -> Any:
+    """The store of this process."""
     from service.fhir.definitions import core
     from service.store import open_store
 
-    return open_store(url, data, core())
+    with _lock:
+        if os.getpid() not in _stores:
+            _stores[os.getpid()] = open_store(url, data, core())
+        return _stores[os.getpid()]
+
+
+def close() -> None:
+    """Close what this process has opened."""
+    if (store := _stores.pop(os.getpid(), None)) is not None:
+        store.close()
 
 
 def _user() -> str:

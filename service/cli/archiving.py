@@ -1,0 +1,212 @@
+"""A run of the archive from its first byte to its entry there; what `yhdessa archive run` and `resume` do."""
+
+import getpass
+import hashlib
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from service.cli.engine import definitions
+from service.cli.failures import CouldNotRun
+from service.clock import HELSINKI, now
+from service.config import Settings
+from service.drops import Drop, DropError, open_drop
+from service.export import archive, archive_settings, lock, shelf
+from service.export.archive import Header, Run
+from service.export.archive_settings import ArchiveSettings
+from service.export.retention import Facts, RetentionError, Rules
+from service.export.shelf import Entry
+from service.export.snapshot import take
+from service.export.targets import Local, TargetError
+from service.issues import Issue
+
+if TYPE_CHECKING:
+    from service.store import Store
+
+HEADER, RULES, FACTS = "header.json", "retention.toml", "facts.ndjson"
+
+
+def loaded(chosen: Settings, config: Path | None, to: str | None) -> ArchiveSettings:
+    """The settings of the archive: those of its file, or a place alone."""
+    file = config or chosen.data / archive_settings.FILE
+    if to and config is None and not file.exists():
+        return ArchiveSettings("archive", _url(to))
+    try:
+        found = archive_settings.load(file)
+    except RetentionError as error:
+        raise CouldNotRun(*error.issues) from None
+    return replace(found, to=_url(to)) if to else found
+
+
+def _url(to: str) -> str:
+    return to if "://" in to else (Path.cwd() / to).as_uri()
+
+
+@contextmanager
+def shelved(settings: ArchiveSettings) -> Iterator[Drop]:
+    """The archive's place; what goes wrong there ends the command with its reason."""
+    options = dict(settings.options)
+    if settings.to.startswith("file://"):
+        options.setdefault("create", True)
+    try:
+        with open_drop(settings.to, options) as drop:
+            yield drop
+    except DropError as error:
+        raise CouldNotRun(error.issue) from None
+    except TargetError as error:
+        raise CouldNotRun(error.issue) from None
+
+
+@contextmanager
+def stored(chosen: Settings) -> Iterator["Store"]:
+    """The store of this installation."""
+    from service.store import StoreError, open_store
+
+    try:
+        store = open_store(chosen.database, chosen.data, definitions(chosen))
+    except StoreError as error:
+        raise CouldNotRun(*error.issues) from None
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def alone(chosen: Settings) -> Iterator[Path]:
+    """The folder where runs are made, with nobody else in it."""
+    folder = chosen.data / "archive"
+    with lock.held(Local(folder), now()):
+        yield folder
+
+
+def unfinished(folder: Path) -> Path | None:
+    """The run that was interrupted."""
+    places = sorted(one.parent for one in folder.glob(f"*/{HEADER}"))
+    return places[0] if places else None
+
+
+def begin(folder: Path, store: "Store", drop: Drop, settings: ArchiveSettings) -> Path:
+    """A new run, from where the last one has ended; its rules and facts are kept beside it."""
+    runs = shelf.entries(drop)
+    last = runs[-1] if runs else None
+    at = take(store)
+    place = folder / archive.run_name(at)
+    state = Local(place)
+    rules = settings.retention.read_bytes() if settings.retention else b""
+    if rules:
+        state.write(RULES, rules)
+    if settings.facts:
+        state.write(FACTS, settings.facts.read_bytes())
+    header = Header(
+        place.name,
+        at,
+        last.at if last else 0,
+        last.run if last else "",
+        hashlib.sha256(rules).hexdigest(),
+        list(settings.controllers),
+        list(settings.formats),
+        settings.plans,
+        last.total if last else 0,
+    )
+    # Last: a folder without it is no run.
+    state.write(HEADER, msgspec.json.encode(header))
+    return place
+
+
+def finish(
+    place: Path, store: "Store", drop: Drop, settings: ArchiveSettings, *, take_over: bool
+) -> tuple[Entry | None, list[Issue]]:
+    """Do what is missing of a run; None where nothing has changed since the last one."""
+    header = msgspec.json.decode((place / HEADER).read_bytes(), type=Header)
+    by = f"{socket.gethostname()}, {place}"
+    shelf.claim(drop, header.run, by, take_over=take_over)
+    rules, facts = place / RULES, place / FACTS
+    with shown() as told:
+        run = Run(
+            store,
+            place,
+            header,
+            Rules.load(rules if rules.exists() else None),
+            Facts.load(facts if facts.exists() else None),
+            papers(store) if header.plans else None,
+            told,
+        )
+        made = run.make()
+        if any(one.key == "archive.broken-bag" for one in made.issues):
+            raise CouldNotRun(*made.issues)
+        if not made.counts and not made.deleted:
+            drop.delete(shelf.BUSY)
+            shutil.rmtree(place)
+            return None, made.issues
+        entry = shelf.send(drop, made, header, run.state, lambda name: told(name, 0))
+    shelf.disclose(store.database, settings, entry, _user(), store.clock())
+    shelf.close(drop, entry)
+    shutil.rmtree(place)
+    return entry, made.issues
+
+
+def papers(store: "Store") -> Callable[[Collection[str], int], Mapping[str, bytes | Issue]]:
+    """Plans as PDF/A, as they were at a moment."""
+
+    def make(ids: Collection[str], at: int) -> dict[str, bytes | Issue]:
+        from service.fhir.json import parse
+        from service.issues import issue
+        from service.print import PrintError, printed
+        from service.store.belonging import belonging
+
+        moment = datetime.fromtimestamp(at / 1_000_000, HELSINKI)
+        with store.database.read() as connection:
+            found = belonging(connection, ids, at)
+        made: dict[str, bytes | Issue] = {}
+        for id_, one in found.items():
+            resources = [parse(row.body) for row in (one.plan, *one.others) if row.body is not None]
+            try:
+                made[id_] = printed(resources, id_, archive=True, now=moment)
+            except PrintError as error:
+                made[id_] = issue("archive.no-plan-paper", reference=f"CarePlan/{id_}", reason=error.issue.text())
+        return made
+
+    return make
+
+
+@contextmanager
+def shown() -> Iterator[Callable[[str, int], None]]:
+    """What is being done, on one line of standard error, where a person can see it."""
+    if not sys.stderr.isatty():
+        yield lambda _name, _rows: None
+        return
+    from rich.console import Console
+    from rich.status import Status
+
+    count = 0
+    with Status("", console=Console(stderr=True)) as status:
+
+        def told(name: str, rows: int) -> None:
+            nonlocal count
+            count += rows
+            status.update(f"{name}  {count:,}")
+
+        yield told
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""  # A container may run as a number without a name.
+
+
+def echo(entry: Entry) -> None:
+    """One run on one line."""
+    resources = sum(entry.resources.values())
+    click.echo(f"{entry.run}  {resources:,} resources, {entry.papers:,} plans, {entry.deleted:,} deleted")
