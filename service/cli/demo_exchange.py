@@ -111,9 +111,8 @@ def _given(case: Any, neuvola: Server, drop: Path) -> None:
     click.echo(f"   {'what of the case':<32}  neuvola  early education (permitted: B, the child's view; for Toivo)")
     for name, texts in told.items():
         click.echo(f"   {name:<32}  {_share(texts, held):>7}  {_share(texts, theirs):>15}")
-    click.echo(
-        f"   Early education has {len(files) * 3} files: answers (JSON), the paper (PDF), what they are (metadata)."
-    )
+    count = len(list(drop.iterdir()))
+    click.echo(f"   Early education has {count} files: answers (JSON), the paper (PDF), what they are (metadata).")
 
 
 def _measures(plan: Any, environment: str, *children: str) -> list[str]:
