@@ -169,11 +169,11 @@ def _sector(said: Mapping[str, Any], common: Mapping[str, Any], file: Path) -> S
         )  # fmt: skip
     except (KeyError, TypeError) as error:
         raise PolicyError(issue("policy.incomplete", file=str(file), name=str(error).strip("'"))) from None
-    _judge(sector, file)
+    _judge(sector, common, file)
     return sector
 
 
-def _judge(sector: Sector, file: Path) -> None:
+def _judge(sector: Sector, common: Mapping[str, Any], file: Path) -> None:
     """A word that nothing knows would silently open or close something."""
     wrong = sorted(sector.parts - set(PARTS))
     wrong += [sector.limits.needs] if sector.limits.needs not in ("all", "served") else []
@@ -181,7 +181,8 @@ def _judge(sector: Sector, file: Path) -> None:
     wrong += [sector.limits.consents] if sector.limits.consents not in ("none", "all") else []
     wrong += sorted(sector.bases - {"luovutuslupa", "suostumus", "statutory"})
     wrong += sorted(sector.default & sector.when_named)
-    known = {f"{name}.{path}" for types in sector.paths.values() for name, paths in types.items() for path in paths}
+    sources = [*sector.paths.values(), *common["part"].values()]
+    known = {f"{name}.{path}" for types in sources for name, paths in types.items() for path in paths}
     wrong += sorted(sector.never - known)
     if wrong or file.stem != sector.name:
         raise PolicyError(issue("policy.unknown-word", file=str(file), value=wrong[0] if wrong else sector.name))

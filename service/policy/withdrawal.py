@@ -30,7 +30,8 @@ _STATUS = {
 }
 _SUBJECT = {"Task": "for", "Appointment": ""}
 # What these say without a word about the family.
-_FIXED = {"CarePlan": ("intent", "category", "language"), "Task": ("intent",), "ServiceRequest": ("intent",)}
+_FIXED = {"CarePlan": ("intent", "language"), "Task": ("intent",), "ServiceRequest": ("intent",)}
+_CATEGORY = {"coding": [{"system": f"{ROOT}/CodeSystem/care-plan-category", "code": "shared-plan"}]}
 # Profiles ask answers of an answer sheet, and a completed one of feedback.
 _UNCLAIMED = ("QuestionnaireResponse",)
 _STATE = "https://hl7.fi/fhir/finnish-scheduling/StructureDefinition/ajanvarauksen-tila"
@@ -79,6 +80,7 @@ def _taken_back(key: str, resource: Json, case: Case, policy: Policy) -> dict[st
     out[_STATUS[kind]] = ERROR
     out |= {name: resource[name] for name in _FIXED.get(kind, ()) if name in resource}
     if kind == "CarePlan":
+        out["category"] = [dict(_CATEGORY)]
         out["extension"] = [*extensions(resource, "copy-of")[:1]] or [marks.copy_of(case)]
     if kind in ("Task", "ServiceRequest", "QuestionnaireResponse"):
         based = [_named(one, case, "CarePlan") for one in objects(resource, "basedOn")]

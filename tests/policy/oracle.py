@@ -107,7 +107,7 @@ def _mark(
             step = f"extension:{row.get('url', '').rpartition('/')[2]}" if name == "extension" else name
             if isinstance(row, dict):
                 _mark(row, "Extension" if name == "extension" else type_name, key, (*path, step), marks, prefix)
-            elif type_name in ("string", "markdown") and isinstance(row, str):
+            elif type_name in ("string", "markdown") and isinstance(row, str) and name != "reference":
                 said = f"{prefix}{len(marks):05d}x"
                 marks[said] = (key, (*path, step))
                 if isinstance(value, list):
