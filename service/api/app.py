@@ -77,7 +77,8 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+# With a digit, as made ids have and names have not: it is logged.
+_REQUEST_ID = re.compile(r"(?=.*[0-9])[A-Za-z0-9._-]{1,64}", re.ASCII)
 _log = structlog.get_logger("yhdessa.http")
 
 

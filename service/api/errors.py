@@ -114,6 +114,9 @@ CONTENT = 422
 # What Flask and Werkzeug raise by themselves; another status keeps its number with the text of a bad request.
 _WERKZEUG = {404: "http.not-found", 405: "http.method", 406: "http.not-acceptable", 413: "http.too-long"}
 
+# What these say is about the program. Other messages quote values, and not only of the request: of the database, too.
+_PLAIN = (AttributeError, ImportError, NameError, RecursionError, TypeError)
+
 _log = structlog.get_logger("yhdessa.http")
 
 
@@ -195,13 +198,14 @@ def _http(error: HTTPException) -> Response:
 
 
 def _unforeseen(error: Exception) -> Response:
-    """A fault of ours: the client gets a reference number, the log gets the place and a redacted message."""
+    """A fault of ours: the client gets a reference number, the log gets the place and perhaps a redacted message."""
     reference = uuid.uuid4().hex[:12]
     try:
         body = parse(request.get_data())
     except (JsonError, HTTPException, OSError):
         body = None
-    message = without(str(error), [body, list(request.values.values()), request.path.split("/")])
+    told = str(error) if isinstance(error, _PLAIN) else ""
+    message = without(told, [body, list(request.values.values()), request.path.split("/")])
     _log.error(
         "internal error", reference=reference, exception=type(error).__name__, message=message, frames=frames(error)
     )

@@ -115,7 +115,7 @@ def _writing(is_sqlite: bool) -> dict[str, Any]:
 
 
 def _sqlite(url: URL, pool: int) -> Engine:
-    engine = create_engine(url, pool_size=pool, max_overflow=pool, query_cache_size=1000)
+    engine = create_engine(url, pool_size=pool, max_overflow=pool, query_cache_size=1000, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _: Any) -> None:
@@ -132,4 +132,6 @@ def _sqlite(url: URL, pool: int) -> Engine:
 
 def _postgresql(url: URL, pool: int) -> Engine:
     # The planner's own estimate is used each time: generic plans of prepared statements do badly on skewed values.
-    return create_engine(url, pool_size=pool, max_overflow=pool, pool_pre_ping=False, query_cache_size=1000)
+    return create_engine(
+        url, pool_size=pool, max_overflow=pool, pool_pre_ping=False, query_cache_size=1000, hide_parameters=True
+    )
