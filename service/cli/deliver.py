@@ -3,6 +3,7 @@
 import os
 import signal
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -12,6 +13,7 @@ import click
 
 from service.cli.db import DATA, URL
 from service.cli.engine import settings
+from service.cli.failures import CouldNotRun
 from service.cli.receivers import RECEIVERS
 
 if TYPE_CHECKING:
@@ -95,6 +97,7 @@ def _work(chosen: "Settings", targets: "list[ReceiverSettings]", once: bool, por
     from service.deliver.receivers import make
     from service.deliver.worker import Worker
 
+    threading.excepthook = _stumbled
     store, metrics = opened(chosen), Metrics()
     calls = signer(chosen)
     found = None if only else lambda: subscribers(store, calls)
@@ -109,7 +112,19 @@ def _work(chosen: "Settings", targets: "list[ReceiverSettings]", once: bool, por
         _serve_metrics(chosen, metrics, port)
     worker.run(once=once)
     store.close()
+    if worker.failed:
+        return CouldNotRun.exit_code
     return 1 if once and worker.metrics.unfinished else 0
+
+
+def _stumbled(found: threading.ExceptHookArgs) -> None:
+    """Told without its message, which may quote what it was about."""
+    import structlog
+
+    from service.api.logs import frames
+
+    where = frames(found.exc_value) if found.exc_value is not None else []
+    structlog.get_logger("deliver").critical("worker stumbled", exception=found.exc_type.__name__, frames=where)
 
 
 def _metrics_only(chosen: "Settings") -> int:

@@ -22,8 +22,10 @@ ORDER = (
 )  # fmt: skip
 # Whom the receiver has a record of its own of: found by an official identifier, made where missing, never changed.
 THEIRS = frozenset({"Organization", "Patient", "Practitioner"})
-# These have no list of identifiers.
-_BY_TAG = frozenset({"Provenance", "QuestionnaireResponse"})
+# Has no identifier at all.
+BY_TAG = frozenset({"Provenance"})
+# Has one identifier and not a list of them: its own, or where it has none, ours.
+_SINGLE = "QuestionnaireResponse"
 
 
 # References as they stand in compact JSON; a quote inside a text is escaped, so no text looks like this.
@@ -71,7 +73,10 @@ def transaction(every: Iterable[Entry]) -> bytes:
 
 def criteria(resource: Json) -> str:
     """The search by which a receiver finds its copy of one of our resources."""
-    name = "_tag" if resource["resourceType"] in _BY_TAG else "identifier"
+    own = resource.get("identifier") if resource["resourceType"] == _SINGLE else None
+    if own and own.get("system") and own.get("value"):
+        return f"identifier={token(str(own['system']), str(own['value']))}"
+    name = "_tag" if resource["resourceType"] in BY_TAG else "identifier"
     return f"{name}={token(COPY_OF, str(resource['id']))}"
 
 
@@ -100,6 +105,7 @@ def _conditional(resource: Json, here: Collection[bytes]) -> Entry:
     kind, id_ = resource["resourceType"], str(resource["id"])
     made = _marked({name: value for name, value in resource.items() if name != "id"}, id_)
     body = encode(made)
+    search = criteria(resource)
     if all(b"%s/%s" % (found[1], found[2]) in here for found in _REFERENCE.finditer(body)):
         body = _REFERENCE.sub(rb'"reference":"urn:uuid:\2"', body)
     else:
@@ -107,16 +113,23 @@ def _conditional(resource: Json, here: Collection[bytes]) -> Entry:
     official = _official(resource) if kind in THEIRS else ""
     if official:
         return Entry(f"urn:uuid:{id_}", "POST", kind, f"identifier={official}", body)
-    return Entry(f"urn:uuid:{id_}", "PUT", f"{kind}?{criteria(resource)}", "", body)
+    return Entry(f"urn:uuid:{id_}", "PUT", f"{kind}?{search}", "", body)
 
 
 def _marked(resource: Json, id_: str) -> Json:
     """The resource with our id for it, where a search finds it."""
-    if resource["resourceType"] in _BY_TAG:
+    if resource["resourceType"] == _SINGLE:
+        own = resource.get("identifier", {})
+        return resource if own.get("system") and own.get("value") else {**resource, "identifier": _ours(id_)}
+    if resource["resourceType"] in BY_TAG:
         meta = resource.get("meta", {})
         tags = [*meta.get("tag", ()), {"system": COPY_OF, "code": id_}]
         return {**resource, "meta": {**meta, "tag": tags}}
-    return {**resource, "identifier": [*resource.get("identifier", ()), {"system": COPY_OF, "value": id_}]}
+    return {**resource, "identifier": [*resource.get("identifier", ()), _ours(id_)]}
+
+
+def _ours(id_: str) -> Json:
+    return {"system": COPY_OF, "value": id_}
 
 
 def _official(resource: Json) -> str:
@@ -135,7 +148,7 @@ def _linked(link: Json, here: Collection[bytes]) -> Json:
     if kind not in ORDER or not id_:
         return link
     rest = {name: value for name, value in link.items() if name != "reference"}
-    return {**rest, "type": kind, "identifier": {"system": COPY_OF, "value": id_}}
+    return {**rest, "type": kind, "identifier": _ours(id_)}
 
 
 def _said(link: Json, gone: Collection[str]) -> Json:

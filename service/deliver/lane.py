@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from service.clock import Clock
 from service.deliver.metrics import Metrics
@@ -38,6 +38,8 @@ FLUSH_ROWS = 24
 FLUSH_SECONDS = 0.5
 # A batch is to be done in about so many seconds, whatever the receiver takes for one.
 _BATCH_SECONDS = 5.0
+# How often a database that is away is tried by who does not wait for ever.
+_TRIES = 5
 # What our own program can stumble over in one row; the row is put behind, the lane goes on.
 _STUMBLES = (
     ArithmeticError,
@@ -288,9 +290,11 @@ def run(lane: Lane, stopping: threading.Event, *, once: bool, idle: float) -> No
         try:
             count = lane.turn()
             trouble = 0
-        except (SQLAlchemyError, StoreError) as error:
+        except (OperationalError, InterfaceError, StoreError) as error:
             trouble += 1
             log.error("the database does not answer", receiver=lane.receiver.settings.name, error=type(error).__name__)
+            if once and trouble > _TRIES:
+                break
             stopping.wait(min(0.2 * 2**trouble, 10.0))
             continue
         if not count:

@@ -31,7 +31,7 @@ Found = Callable[[], Iterable[Receiver]]
 
 
 class Worker:
-    """Delivers until it is stopped, or with `once` until nothing is due."""
+    """Delivers until it is stopped, or with `once` until nothing is due; `failed` where it stumbled over itself."""
 
     def __init__(
         self,
@@ -44,6 +44,7 @@ class Worker:
     ) -> None:
         self.stopping = threading.Event()
         self.metrics = metrics or Metrics()
+        self.failed = False
         self._found = found
         name = f"{socket.gethostname()}:{os.getpid()}"
         self._work = Work(store, kit, clock, self.metrics, self.stopping, name, Bodies())
@@ -75,9 +76,20 @@ class Worker:
 
     def _start(self, lane: Lane, once: bool, idle: float) -> None:
         given = {"once": once, "idle": idle}
-        thread = threading.Thread(target=run, args=(lane, self.stopping), kwargs=given, daemon=True)
+        thread = threading.Thread(target=self._run, args=(lane,), kwargs=given, daemon=True)
         self._threads.append(thread)
         thread.start()
+
+    def _run(self, lane: Lane, *, once: bool, idle: float) -> None:
+        finished = False
+        try:
+            run(lane, self.stopping, once=once, idle=idle)
+            finished = True
+        finally:
+            if not finished:
+                # A fault of ours: the process ends, and who watches over it starts another.
+                self.failed = True
+                self.stopping.set()
 
     def _look(self, once: bool, idle: float) -> None:
         """A lane for each receiver that is new."""

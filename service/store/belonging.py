@@ -184,7 +184,7 @@ def _families(connection: Connection, ids: Collection[str]) -> list[tuple[str, K
     """The family and the places of the documents that each of these plans came with: they may have to be protected."""
     own, beside, other = document_resource.alias(), document_resource.alias(), resource.alias()
     statement = (
-        select(resource.c.id.label("plan"), other.c.type, other.c.id)
+        select(resource.c.id.label("plan"), other.c.type, other.c.id, other.c.rid)
         .join(own, own.c.rid == resource.c.rid)
         .join(beside, beside.c.did == own.c.did)
         .join(other, other.c.rid == beside.c.rid)

@@ -5,13 +5,13 @@ without transactions one after the other, what others refer to first.
 https://hl7.org/fhir/R4/http.html#transaction
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import requests
 
 from service.deliver.capabilities import FHIR, Capabilities, Write, learn
-from service.deliver.entries import COPY_OF, criteria, entries, ordered, reference, token, transaction, without
+from service.deliver.entries import BY_TAG, criteria, entries, ordered, reference, transaction, without
 from service.deliver.receivers.base import Json, Part, Receipt, ReceiverSettings, Shipment, Tools, TransportError
 from service.deliver.session import open_session
 from service.deliver.transport import Answer, exchange, refusal, unconfirmed
@@ -24,7 +24,7 @@ OPTIONS: Mapping[str, Key] = {
         "How resources are written: by searching for our identifier, or under our ids. Unset: as the server can.",
         choices=("conditional", "by-id"),
     ),
-    "leave_out": Key("texts", "Types that are left out where the server does not take them, as `Provenance`."),
+    "leave_out": Key("texts", "Types that are left out where the server cannot take them.", default="`Provenance`"),
     "withdraw": Key(
         "text",
         "How what was given is taken back: marked as entered in error, or deleted.",
@@ -34,7 +34,6 @@ OPTIONS: Mapping[str, Key] = {
 }
 _HEADERS = {"Accept": FHIR, "Content-Type": FHIR, "Prefer": "return=minimal"}
 _WITHDRAWAL = "withdrawal"
-_MANY = 40
 
 
 class FhirTransaction:
@@ -73,7 +72,9 @@ class FhirTransaction:
         known = self._capabilities()
         resources = [entry["resource"] for entry in shipment.bundle["entry"]]
         unknown = {one["resourceType"] for one in resources} - known.types.keys()
-        refused = sorted(unknown - set(self.settings.options.get("leave_out", ())))
+        if self._write() == "conditional":
+            unknown |= {name for name in BY_TAG & known.types.keys() if "_tag" not in known.types[name].searches}
+        refused = sorted(unknown - set(self.settings.options.get("leave_out", ("Provenance",))))
         if refused:
             raise TransportError(issue("deliver.unsupported", type=refused[0]), permanent=True, whole=False, sent=False)
         return ordered(without(resources, unknown))
@@ -128,12 +129,8 @@ class FhirTransaction:
         """Which of our resources the receiver has a copy of, and under which reference."""
         if self._write() == "by-id":
             return {reference(one): reference(one) for one in resources if self._has(reference(one), session)}
-        found: dict[str, str] = {}
-        for kind in sorted({one["resourceType"] for one in resources} & self._capabilities().types.keys()):
-            some = [one for one in resources if one["resourceType"] == kind]
-            for start in range(0, len(some), _MANY):
-                found |= self._search(kind, some[start : start + _MANY], session)
-        return found
+        found = ((reference(one), self._search(one, session)) for one in resources)
+        return {own: there for own, there in found if there}
 
     def _has(self, where: str, session: requests.Session) -> bool:
         answer = self._exchange(session, "GET", f"{self.settings.url}/{where}", None)
@@ -143,19 +140,17 @@ class FhirTransaction:
             raise refusal(answer)
         return True
 
-    def _search(self, kind: str, some: Sequence[Json], session: requests.Session) -> dict[str, str]:
-        name = criteria(some[0]).partition("=")[0]
-        values = ",".join(token(COPY_OF, str(one["id"])) for one in some)
-        url = f"{self.settings.url}/{kind}?{name}={values}&_count={2 * _MANY}"
-        answer = self._exchange(session, "GET", url, None)
+    def _search(self, one: Json, session: requests.Session) -> str:
+        """The reference of the receiver's copy of a resource; "" where it has none."""
+        kind = one["resourceType"]
+        answer = self._exchange(session, "GET", f"{self.settings.url}/{kind}?{criteria(one)}", None)
         if answer.status != 200:
             raise refusal(answer)
         bundle = answer.json()
         if not isinstance(bundle, dict) or bundle.get("type") != "searchset":
             raise unconfirmed(answer.status)
-        matches = [entry.get("resource", {}) for entry in bundle.get("entry", ()) if isinstance(entry, dict)]
-        ids = {_copied(one): f"{kind}/{one.get('id')}" for one in matches if one.get("resourceType") == kind}
-        return {reference(one): ids[str(one["id"])] for one in some if str(one["id"]) in ids}
+        matches = [one.get("resource", {}) for one in _rows(bundle.get("entry"))]
+        return next((f"{kind}/{match.get('id')}" for match in matches if match.get("resourceType") == kind), "")
 
     def _exchange(self, session: requests.Session, method: str, url: str, body: bytes | None) -> Answer:
         headers = _HEADERS if body is not None else {"Accept": FHIR}
@@ -215,12 +210,6 @@ def _local(location: str) -> str:
         at = steps.index("_history")
         return "/".join(steps[at - 2 : at + 2])
     return "/".join(steps[-2:])
-
-
-def _copied(resource: Json) -> str:
-    """Which of our resources this is a copy of."""
-    marks: Iterable[Any] = (*_rows(resource.get("identifier")), *_rows(resource.get("meta", {}).get("tag")))
-    return next((str(one.get("value") or one.get("code")) for one in marks if one.get("system") == COPY_OF), "")
 
 
 def _rows(value: Any) -> list[Any]:
