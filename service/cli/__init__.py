@@ -28,6 +28,7 @@ COMMANDS = {
     "db": "Bring the database up to date.",
     "clients": "Register the clients that may ask for tokens.",
     "archive": "Bring what is new into the regional archive, and prove that it is there.",
+    "retention": "Say what has outlived its time, and destroy it.",
     "audit": "Check the use log.",
     "config": "Show the settings in force.",
 }

@@ -149,7 +149,7 @@ def finish(
             shutil.rmtree(place)
             return None, made.issues
         entry = shelf.send(drop, made, header, run.state, lambda name: told(name, 0))
-    shelf.disclose(store.database, settings, entry, _user(), store.clock())
+    shelf.disclose(store.database, settings, entry, user(), store.clock())
     shelf.close(drop, entry)
     shutil.rmtree(place)
     return entry, made.issues
@@ -199,7 +199,7 @@ def shown() -> Iterator[Callable[[str, int], None]]:
         yield told
 
 
-def _user() -> str:
+def user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -120,7 +120,7 @@ def test_plans_are_pdf_a(data: Path) -> None:
 
 def test_ends_are_known_where_closings_and_deaths_are(data: Path, tmp_path: Path) -> None:
     store = _store(data)
-    patients = [one.resource() for one in store.search(store.query("Patient", []), EVERYTHING).matches]
+    patients = [one.resource() for one in store.search(store.query("Patient", []), EVERYTHING).entries]
     store.close()
     facts = tmp_path / "facts.ndjson"
     rows = [{"patient": f"Patient/{one['id']}", "closed": "2024-02-29", "died": "2025-06-01"} for one in patients]
@@ -139,8 +139,8 @@ def test_ends_are_known_where_closings_and_deaths_are(data: Path, tmp_path: Path
 def _change(data: Path) -> tuple[str, str]:
     """Change one plan and delete one goal; gives both."""
     store = _store(data)
-    plan = store.search(store.query("CarePlan", []), EVERYTHING).matches[0].resource()
-    goal = store.search(store.query("Goal", []), EVERYTHING).matches[0].resource()
+    plan = store.search(store.query("CarePlan", []), EVERYTHING).entries[0].resource()
+    goal = store.search(store.query("Goal", []), EVERYTHING).entries[0].resource()
     author = Author("test", "2.999.13.10.1")
     store.update("CarePlan", plan["id"], plan | {"title": "Muuttunut"}, author, EVERYTHING)
     store.delete("Goal", goal["id"], author, EVERYTHING)
