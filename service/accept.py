@@ -118,15 +118,15 @@ def _prepared(store: Store, resources: Sequence[Mapping[str, Any]]) -> tuple[lis
     """
     changes = [Change(one["resourceType"], one["id"], "PUT", one) for one in resources]
     made = {one.key: digested(one, store.parameters) for one in changes}
-    texts = [one.rest for one in made.values()]
-    others = outward(texts, made)
+    texts = [(one.change.resource or {}, one.rest) for one in made.values()]
+    others = outward((text for _, text in texts), made)
     with store.database.read() as connection:
         known = current(connection, [*made, *others], lock=False)
     same = {key for key, row in known.items() if key in made and row.digest == made[key].digest and not row.deleted}
     missing = {key for key in others if key not in known or known[key].deleted}
     dangling = [
         issue("store.dangling", reference="/".join(key), expression=place)
-        for key, place in places(zip(resources, texts, strict=True), missing).items()
+        for key, place in places(texts, missing).items()
     ]
     return [one if key in same else one.indexed() for key, one in made.items()], dangling
 

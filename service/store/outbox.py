@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, literal_column, or_, select, update
+from sqlalchemy import BindParameter, Connection, Select, and_, func, literal_column, or_, select, update
 
+from service.store.bulk import insert_rows
+from service.store.raw import Among
 from service.store.tables import outbox
-from service.store.upsert import inserting
 
 WAITING = "waiting"
 DELIVERED = "delivered"
@@ -61,22 +62,30 @@ class Delivery:
 
 
 _COLUMNS = tuple(one.name for one in fields(Delivery))
+_WRITTEN = tuple(name for name in _COLUMNS if name != "id")
+
+
+def _about(references: list[BindParameter[Any]]) -> Select[Any]:
+    return (
+        select(*(outbox.c[name] for name in _COLUMNS)).where(outbox.c.reference.in_(references)).order_by(outbox.c.id)
+    )
+
+
+_ABOUT, _LOCKED = Among(_about), Among(lambda references: _about(references).with_for_update())
 
 
 def enqueue(connection: Connection, deliveries: Sequence[Delivery], now: int) -> list[Delivery]:
     """Write the rows that are not there yet; gives those, with their ids."""
     if not deliveries:
         return []
-    make = inserting(connection)
-    statement = make(outbox).on_conflict_do_nothing().returning(outbox)
-    values = [{name: getattr(one, name) for name in _COLUMNS if name != "id"} | {"created": now} for one in deliveries]
-    return [delivery(row) for row in connection.execute(statement, values)]
+    rows = [tuple(now if name == "created" else getattr(one, name) for name in _WRITTEN) for one in deliveries]
+    return [_of_columns(row) for row in insert_rows(connection, outbox, _WRITTEN, rows, returning=_COLUMNS)]
 
 
-def of(connection: Connection, references: Iterable[str]) -> list[Delivery]:
-    """Every row about these resources, in the order they were written."""
-    statement = select(outbox).where(outbox.c.reference.in_(sorted(references))).order_by(outbox.c.id)
-    return [delivery(row) for row in connection.execute(statement)]
+def of(connection: Connection, references: Iterable[str], *, lock: bool = False) -> list[Delivery]:
+    """Every row about these resources, in the order they were written; with `lock`, nobody else changes them now."""
+    rows = (_LOCKED if lock else _ABOUT)(connection, set(references))
+    return sorted(map(_of_columns, rows), key=lambda one: one.id or 0)
 
 
 def get(connection: Connection, id_: int) -> Delivery | None:
@@ -158,8 +167,9 @@ def literal(state: str) -> Any:
 
 def delivery(row: Any) -> Delivery:
     """The row of a result that has every column of the table."""
-    found = {name: getattr(row, name) for name in _COLUMNS}
-    for name in ("terms", "digest", "contents"):
-        if found[name] is not None:
-            found[name] = bytes(found[name])
-    return Delivery(**found)
+    return _of_columns(tuple(getattr(row, name) for name in _COLUMNS))
+
+
+def _of_columns(row: tuple[Any, ...]) -> Delivery:
+    values: list[Any] = [bytes(value) if isinstance(value, memoryview) else value for value in row]
+    return Delivery(*values)

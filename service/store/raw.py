@@ -7,11 +7,10 @@ import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, Connection, bindparam
+from sqlalchemy import BindParameter, ClauseElement, Connection, bindparam
 from sqlalchemy.dialects import registry
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.sql import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 
 Row = tuple[Any, ...]
@@ -22,7 +21,7 @@ _SIZES = (1, 4, 16, 64)
 class Statement:
     """A statement whose parameters are named when it is called; what it gives are the driver's own rows."""
 
-    def __init__(self, statement: Executable) -> None:
+    def __init__(self, statement: ClauseElement) -> None:
         self._on = functools.cache(lambda backend: compiled(backend, statement))
 
     def __call__(self, connection: Connection, **values: Any) -> list[Row]:
@@ -46,7 +45,7 @@ class Statement:
 class Among:
     """A statement about all rows where something is one of many values; `build` makes it for parameters of those."""
 
-    def __init__(self, build: Callable[[list[BindParameter[Any]]], Executable]) -> None:
+    def __init__(self, build: Callable[[list[BindParameter[Any]]], ClauseElement]) -> None:
         self._on = functools.cache(
             lambda backend, size: compiled(backend, build([bindparam(f"one{at}") for at in range(size)]))
         )
@@ -79,11 +78,14 @@ def _failed(connection: Connection, text: str, error: Exception) -> BaseExceptio
     return DBAPIError.instance(text, None, error, connection.dialect.loaded_dbapi.Error, hide_parameters=True)
 
 
-def compiled(backend: str, statement: Executable) -> tuple[str, list[str], dict[str, Any]]:
+def compiled(backend: str, statement: ClauseElement) -> tuple[str, list[str], dict[str, Any]]:
     """Text, the names of its parameters in their order, and the values of those that nobody has to give."""
-    made = cast(SQLCompiler, statement.compile(dialect=_dialect(backend)))  # type: ignore[attr-defined]
-    constants = {name: value for name, value in made.params.items() if value is not None}
-    return str(made), list(made.positiontup or ()), constants
+    made = cast(SQLCompiler, statement.compile(dialect=_dialect(backend)))
+    asked = {name for name, one in made.binds.items() if one.required}
+    # Lists that stand in the statement itself are written out for as many values as they have.
+    whole = made.construct_expanded_state(dict.fromkeys(asked))
+    constants = {name: value for name, value in whole.parameters.items() if name not in asked}
+    return whole.statement, list(whole.positiontup or ()), constants
 
 
 @functools.cache

@@ -3,13 +3,15 @@
 https://hl7.org/fhir/R4/http.html#read, https://hl7.org/fhir/R4/http.html#history
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, select
 
 from service.store.disclosures import copy_for
 from service.store.paging import History, decode_history, encode_history
+from service.store.raw import Statement
 from service.store.records import ID, Stored
 from service.store.resources import NOW, SHOWN, stored_of
 from service.store.tables import resource, version
@@ -29,11 +31,17 @@ def read(connection: Connection, type_name: str, id_: str, who: Visibility) -> S
     """The current version, deleted or not, or the copy that `who` was given; None where they may see neither."""
     if ID.fullmatch(id_) is None:
         return None
-    statement = select(*SHOWN).select_from(NOW).where(resource.c.type == type_name, resource.c.id == id_)
-    row = connection.execute(statement.where(visible(who, resource))).one_or_none()
-    if row is None:
-        return copy_for(connection, who.organisations, (type_name, id_)) if who.scope == "recipient" else None
-    return stored_of(row)
+    rows = _reading(who)(connection, of_type=type_name, of_id=id_)
+    if rows:
+        return Stored(*rows[0])
+    return copy_for(connection, who.organisations, (type_name, id_)) if who.scope == "recipient" else None
+
+
+@functools.lru_cache(256)
+def _reading(who: Visibility) -> Statement:
+    """The statement of a read; there are as many as callers, and it is the busiest of all."""
+    wanted = (resource.c.type == bindparam("of_type"), resource.c.id == bindparam("of_id"), visible(who, resource))
+    return Statement(select(*SHOWN).select_from(NOW).where(*wanted))
 
 
 def vread(connection: Connection, type_name: str, id_: str, number: int, who: Visibility) -> Stored | None:

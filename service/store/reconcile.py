@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from service.fhir.json import parse
 from service.store import families, outbox
 from service.store.disclosures import withdraw
 from service.store.outbox import CANCELLED, DELIVERED, PARKED, PLAN, WAITING, WITHDRAWAL, Delivery
 from service.store.parameters import parameter_id
+from service.store.raw import Statement
 from service.store.reading import read, vread
 from service.store.recipients import NOBODY, Grant, Granted, about, granted, oid, organisations
 from service.store.records import Written
@@ -29,6 +30,18 @@ SUPERSEDED = "superseded"
 NO_LONGER = "no-longer-permitted"
 RETIRED = "retired"
 _DATA = parameter_id("Consent", "data")
+_PERMITTING = Statement(
+    select(version.c.body)
+    .select_from(NOW)
+    .where(
+        resource.c.rid.in_(
+            select(reference.c.rid).where(reference.c.param == _DATA, reference.c.target == bindparam("of_plan"))
+        ),
+        resource.c.deleted == 0,
+        resource.c.organisation == bindparam("of_organisation"),
+    )
+    .order_by(resource.c.rid)
+)
 Resource = Mapping[str, Any]
 
 
@@ -66,7 +79,8 @@ def reconcile(
     known = here or {}
     plan = None if row.deleted else known.get("/".join(key)) or _read(connection, key)
     who = NOBODY if plan is None else _granted(connection, row, plan, known, now)
-    have = _rows(connection, "/".join(key))
+    # Locked: a worker either has a row in hand by now, or meets it as it is left here.
+    have = outbox.of(connection, ["/".join(key)], lock=True)
     if not have and not who.recipients:
         return
     name = (
@@ -160,12 +174,6 @@ def _keys(contents: Iterable[bytes | None]) -> set[Key]:
     return {(type_name, id_) for type_name, _, id_ in found}
 
 
-def _rows(connection: Connection, about_: str) -> list[Delivery]:
-    """The rows of a plan, locked: a worker either has a row in hand by now, or meets it as it is left here."""
-    statement = select(rows).where(rows.c.reference == about_).order_by(rows.c.id).with_for_update()
-    return [outbox.delivery(row) for row in connection.execute(statement)]
-
-
 def _granted(connection: Connection, row: Current, plan: Resource, known: Mapping[str, Resource], now: int) -> Granted:
     consents = _consents(connection, f"CarePlan/{plan['id']}", row.organisation)
     named = organisations(plan, consents)
@@ -180,14 +188,7 @@ def _granted(connection: Connection, row: Current, plan: Resource, known: Mappin
 
 def _consents(connection: Connection, plan: str, organisation: str) -> list[Resource]:
     """The Consents about a plan that are its owner's: nobody else can permit what is the owner's to give."""
-    pointing = select(reference.c.rid).where(reference.c.param == _DATA, reference.c.target == plan)
-    statement = (
-        select(version.c.body)
-        .select_from(NOW)
-        .where(resource.c.rid.in_(pointing), resource.c.deleted == 0, resource.c.organisation == organisation)
-        .order_by(resource.c.rid)
-    )
-    return [parse(bytes(row.body)) for row in connection.execute(statement)]
+    return [parse(bytes(body)) for (body,) in _PERMITTING(connection, of_plan=plan, of_organisation=organisation)]
 
 
 def _about(connection: Connection, key: Key, written: Written) -> set[str]:
