@@ -39,7 +39,7 @@ def test_every_kind_has_a_status() -> None:
     [
         ("GET", "/nowhere", {}, 404, "http.not-found"),
         ("GET", "/fhir/Patient/1", {}, 404, "store.not-found"),
-        ("GET", "/documents", {}, 405, "http.method"),
+        ("DELETE", "/documents", {}, 405, "http.method"),
         ("DELETE", "/fhir/metadata", {}, 405, "http.method"),
         ("POST", "/documents", {"data": b"<a/>", "content_type": "application/xml"}, 415, "http.media-type"),
         ("POST", "/documents", {"data": b"{}"}, 415, "http.media-type"),
@@ -71,7 +71,7 @@ def test_errors(
 
 
 def test_405_says_what_is_possible(client: FlaskClient) -> None:
-    assert "POST" in client.get("/documents").headers["Allow"]
+    assert "POST" in client.delete("/documents").headers["Allow"]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,10 @@ def test_a_message_about_the_program_is_kept_without_what_was_sent(
     def broken(*_: object, **__: object) -> None:
         raise TypeError("no 'Virtanen' for 150318A9125 in int")
 
+    from service.api import documents
+
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    monkeypatch.setattr(logging.getLogger(), "level", logging.getLogger().level)
     configure("info")
     monkeypatch.setattr(documents, "accept", broken)
     app.test_client().post("/documents", json={"name": "Ville Virtanen"})
