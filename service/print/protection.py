@@ -11,23 +11,12 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
+from service.policy.case import FAMILY, labelled
+from service.policy.places import MUNICIPALITIES, literal, name
 from service.print.model import Contact, Party, Plan, Telecom
 from service.print.resources import Resource, Resources, objects, part, string, strings, values
 
-LABEL = "TURVAKIELTO"
-MUNICIPALITY = "urn:oid:1.2.246.537.6.21"
-FAMILY = ("Patient", "RelatedPerson")
 PLACES = (*FAMILY, "Organization", "Location")
-
-# Names of the municipalities by their numbers (Pohjois-Savo, Kymenlaakso), with the Swedish ones that differ.
-_MUNICIPALITIES = {
-    "140": "Iisalmi Idensalmi", "171": "Joroinen Jorois", "174": "Juankoski", "204": "Kaavi", "239": "Keitele",
-    "263": "Kiuruvesi", "297": "Kuopio", "402": "Lapinlahti", "420": "Leppävirta", "595": "Pielavesi",
-    "686": "Rautalampi", "687": "Rautavaara", "749": "Siilinjärvi", "762": "Sonkajärvi", "778": "Suonenjoki",
-    "844": "Tervo", "857": "Tuusniemi", "915": "Varkaus", "921": "Vesanto", "925": "Vieremä",
-    "075": "Hamina Fredrikshamn", "285": "Kotka Karhula", "286": "Kouvola", "489": "Miehikkälä",
-    "624": "Pyhtää Pyttis", "935": "Virolahti Vederlax",
-}  # fmt: skip
 
 _T = TypeVar("_T")
 
@@ -35,11 +24,7 @@ _T = TypeVar("_T")
 def protected(plan: Resource, resources: Resources) -> bool:
     """Whether the plan or anybody of the family among the resources has the label."""
     people = (person for kind in FAMILY for person in resources.of(kind))
-    return any(_labelled(one) for one in (plan, *people))
-
-
-def _labelled(resource: Resource) -> bool:
-    return any(one.get("code") == LABEL for one in objects(part(resource, "meta"), "security"))
+    return any(labelled(one) for one in (plan, *people))
 
 
 def withhold(plan: Plan, resources: Resources, marker: str) -> Plan:
@@ -92,52 +77,38 @@ def _pattern(resources: Resources) -> re.Pattern[str] | None:
     """Whatever in free text would give the place away; longer texts first, so that nothing is left of them."""
     found = {one for one in _secrets(resources) if one}
     every = sorted(found, key=len, reverse=True)
-    return re.compile("|".join(every)) if every else None
+    return re.compile("|".join(every), re.IGNORECASE) if every else None
 
 
 def _secrets(resources: Resources) -> Iterator[str]:
     for kind in PLACES:
         for one in resources.of(kind):
             if kind not in FAMILY:
-                yield _literal(string(one, "name"))
+                yield literal(string(one, "name"))
             if kind == "Location":
-                yield _literal(string(one, "description"))
+                yield literal(string(one, "description"))
             elif kind in FAMILY:
                 for point in objects(one, "telecom"):
                     yield _number(string(point, "value"))
             for address in (*objects(one, "address"), part(one, "address")):
                 yield from _address(address)
             for code in (*values(one, "municipality"), *values(one, "municipality-code")):
-                for name in _MUNICIPALITIES.get(string(code, "code"), "").split():
-                    yield _inflected(name)
+                yield from map(name, MUNICIPALITIES.get(string(code, "code"), "").split())
 
 
 def _address(address: Resource) -> Iterator[str]:
-    yield _literal(string(address, "text"))
-    yield _literal(string(address, "district"))
+    yield literal(string(address, "text"))
+    yield literal(string(address, "district"))
     yield _number(string(address, "postalCode"))
-    yield _inflected(string(address, "city"))
+    yield name(string(address, "city"))
     for line in strings(address, "line"):
-        yield _literal(line)
-        yield _inflected(re.split(r"\s+\d", line)[0])
-
-
-def _literal(text: str) -> str:
-    """Short texts (`2 B`) would strike innocent words out."""
-    return f"(?i:(?<!\\w){re.escape(text)}(?!\\w))" if len(text) >= 4 else ""
+        yield literal(line)
+        yield name(re.split(r"\s+\d", line)[0])
 
 
 def _number(text: str) -> str:
     if "@" in text:
-        return _literal(text)
+        return literal(text)
     digits = [re.escape(one) for one in re.sub(r"[\s-]", "", text)]
     spaced = r"[\s-]*".join(digits)
     return rf"(?<!\d){spaced}(?!\d)" if len(digits) >= 5 else ""
-
-
-def _inflected(name: str) -> str:
-    """A place name in any case (`Iisalmi`, `Iisalmelle`): its stem, and whatever ends the word."""
-    if len(name) < 4:
-        return ""
-    stem = name[: max(5, len(name) - 2)]
-    return f"(?<!\\w){re.escape(stem)}\\w*"

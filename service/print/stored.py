@@ -14,8 +14,9 @@ from sqlalchemy import Connection, and_, or_, select
 
 from service.fhir.json import parse
 from service.issues import Issue
+from service.policy.case import FAMILY
 from service.print.face import missing, printed
-from service.print.protection import FAMILY, PLACES
+from service.print.protection import PLACES
 from service.store import EVERYTHING, Store, Stored, Visibility
 from service.store.everything import Key, everything
 from service.store.resources import NOW, SHOWN, stored_of
