@@ -81,6 +81,8 @@ class Lane:
         self._sending: int | None = None
         self._flushed = time.monotonic()
         self._seconds = 0.0
+        # Whether the receiver as a whole failed just now: then the rest of the batch waits as well.
+        self._is_away = False
 
     @property
     def organisation(self) -> str:
@@ -91,12 +93,13 @@ class Lane:
         # Something is left only where the database was away.
         self.flush()
         self._give_back()
+        self._is_away = False
         taken = self._claim()
         if not taken:
             return 0 if taken is not None else None
         for start in range(0, len(taken), TOGETHER):
             self._deal(taken[start : start + TOGETHER])
-            if self._work.stopping.is_set() or self._whole_fault():
+            if self._work.stopping.is_set() or self._is_away:
                 break
         self.flush()
         self._give_back()
@@ -191,7 +194,7 @@ class Lane:
     def _deal(self, some: Sequence[Claim]) -> None:
         made, at = self._prepared(some), time.monotonic()
         for one in made:
-            if self._work.stopping.is_set() or self._whole_fault() or not self._holds(one.claim):
+            if self._work.stopping.is_set() or self._is_away or not self._holds(one.claim):
                 continue
             if isinstance(one, Ready) and time.monotonic() - at > FRESH:
                 again = self._prepared([one.claim])
@@ -255,6 +258,7 @@ class Lane:
         self._note(Failed(claim, poisoned(claim), self._work.clock()))
 
     def _note(self, one: Outcome) -> None:
+        self._is_away = isinstance(one, Failed) and one.error.whole
         with self._lock:
             self._outcomes.append(one)
             count = len(self._outcomes)
@@ -264,12 +268,6 @@ class Lane:
     def _holds(self, claim: Claim) -> bool:
         with self._lock:
             return claim.id in self._held
-
-    def _whole_fault(self) -> bool:
-        """Whether the receiver as a whole failed just now: then the rest of the batch waits as well."""
-        with self._lock:
-            last = self._outcomes[-1] if self._outcomes else None
-        return isinstance(last, Failed) and last.error.whole
 
     def _give_back(self) -> None:
         with self._lock:

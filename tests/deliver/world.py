@@ -98,7 +98,7 @@ class World:
 
     def rows(self) -> list[Delivery]:
         with self.store.database.read() as connection:
-            return outbox.listed(connection)
+            return outbox.listed(connection, count=100_000)
 
     def row(self, index: int = 0) -> Delivery:
         return self.rows()[index]

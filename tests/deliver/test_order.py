@@ -1,0 +1,207 @@
+"""Who gets what in which order, what replaces what, and what is taken back."""
+
+from typing import Any
+
+from service.deliver.receivers import make
+from service.deliver.shipments import Kit
+from service.store import EVERYTHING, Author, recipient
+from service.store.outbox import Delivery
+from tests.deliver.world import NEUVOLA, SOURCE, World, case, retries, revoked, settings
+
+
+def told(rows: list[Delivery]) -> list[tuple[str, str, int]]:
+    return [(one.payload, one.state, one.version) for one in rows]
+
+
+def test_what_follows_in_a_family_waits_for_what_came_first(world: World) -> None:
+    for plan in ("eka", "toka"):
+        world.accept(case(plan=plan))
+    world.accept(case("toinen"))
+    world.double.script.set([{"do": "answer", "status": 409}])
+    world.deliver()
+    assert [one.state for one in world.rows()] == ["waiting", "waiting", "delivered"]
+    world.later()
+    assert [one.state for one in world.rows()] == ["delivered"] * 3
+    first, second, third = world.rows()
+    assert first.delivered is not None and second.delivered is not None and third.delivered is not None
+    titles = [one["resource"]["title"] for one in world.double.changes if one["type"] == "CarePlan"]
+    assert len(titles) == 3 and third.delivered < first.delivered <= second.delivered
+
+
+def test_what_is_parked_does_not_hold_up_its_family(world: World) -> None:
+    for plan in ("eka", "toka"):
+        world.accept(case(plan=plan))
+    world.double.script.set([{"do": "answer", "status": 422}])
+    world.deliver()
+    assert [one.state for one in world.rows()] == ["parked", "delivered"]
+
+
+def test_a_newer_version_goes_instead_of_one_that_nobody_has_sent(world: World) -> None:
+    world.accept(case())
+    world.accept(case(version=2, title="Uusi otsikko"))
+    world.deliver()
+    assert told(world.rows()) == [("shared-plan", "cancelled", 1), ("shared-plan", "delivered", 2)]
+    assert world.plans() == ["create active"] and len(world.log()) == 1
+    world.accept(case(version=3, title="Vielä uudempi"))
+    world.deliver()
+    assert world.plans() == ["create active", "update active"] and len(world.log()) == 2
+
+
+def test_what_may_have_arrived_is_sent_again_as_it_was_before_what_is_newer(world: World) -> None:
+    world.accept(case())
+    world.double.script.set([{"do": "lose-reply"}])
+    world.deliver()
+    world.clock.forward(1)
+    world.accept(case(version=2, title="Uusi otsikko"))
+    world.later()
+    assert told(world.rows()) == [("shared-plan", "delivered", 1), ("shared-plan", "delivered", 2)]
+    first, again, newer = world.sent()
+    assert first == again != newer
+    # Each change that took effect stands in the log once.
+    assert world.plans() == ["create active", "update active"] and len(world.log()) == 2
+
+
+def test_a_row_that_was_refused_for_good_is_replaced_by_the_next_version(world: World) -> None:
+    world.accept(case())
+    world.double.script.set([{"do": "answer", "status": 422}])
+    world.deliver()
+    world.accept(case(version=2, title="Uusi otsikko"))
+    world.deliver()
+    assert told(world.rows()) == [("shared-plan", "cancelled", 1), ("shared-plan", "delivered", 2)]
+
+
+def test_a_revoked_permission_takes_back_what_was_given(world: World) -> None:
+    document = case()
+    world.accept(document)
+    world.deliver()
+    plan = world.row().reference.partition("/")[2]
+    assert world.store.read("CarePlan", plan, recipient(NEUVOLA)) is not None
+    world.clock.forward(60)
+    world.accept(revoked(document))
+    # What is taken back is not to be seen here from that moment on.
+    assert world.store.read("CarePlan", plan, recipient(NEUVOLA)) is None
+    world.deliver()
+    assert told(world.rows()) == [("shared-plan", "delivered", 1), ("withdrawal", "delivered", 1)]
+    assert world.plans() == ["create active", "update entered-in-error"]
+    assert [row.event().detail.interaction for row in world.log()] == ["disclosure", "withdrawal"]
+    body = world.sent()[-1].decode()
+    assert "Vanhemmat erosivat" not in body and "Kaksi kotia" not in body
+
+
+def test_a_permission_that_is_given_again_brings_the_plan_again(world: World) -> None:
+    document = case()
+    world.accept(document)
+    world.deliver()
+    world.clock.forward(60)
+    world.accept(revoked(document))
+    world.deliver()
+    world.clock.forward(60)
+    world.accept(document | {"version": 3})
+    world.deliver()
+    assert world.plans() == ["create active", "update entered-in-error", "update active"]
+    assert [row.event().detail.interaction for row in world.log()] == ["disclosure", "withdrawal", "disclosure"]
+
+
+def test_what_waits_is_not_sent_when_the_permission_is_gone(world: World) -> None:
+    document = case()
+    world.accept(document)
+    world.accept(revoked(document))
+    world.deliver()
+    assert told(world.rows()) == [("shared-plan", "cancelled", 1)]
+    assert world.double.requests == [] and world.log() == []
+
+
+def test_only_what_has_arrived_is_taken_back(world: World) -> None:
+    """In doubt and revoked: the receiver is asked what it has, and nothing comes into being there."""
+    for step, there in (({"do": "drop"}, False), ({"do": "lose-reply"}, True)):
+        document = case(f"perhe-{there}", plan=f"suunnitelma-{there}")
+        world.accept(document)
+        world.double.script.set([step])
+        world.deliver()
+        assert world.rows()[-1].doubt == 1
+        before = world.double.effects()
+        world.clock.forward(1)
+        world.accept(revoked(document))
+        world.deliver()
+        last = world.rows()[-1]
+        assert (last.payload, last.state) == ("withdrawal", "delivered")
+        after = world.double.effects()
+        assert (after == before) == (not there)
+        assert (last.status == "absent") == (not there)
+    assert world.plans() == ["create active", "update entered-in-error"]
+
+
+def test_a_consent_that_is_revoked_over_rest_takes_back_too(world: World) -> None:
+    done = world.accept(case())
+    world.deliver()
+    consents = [one.partition("/")[2] for one in done.resources if one.startswith("Consent/")]
+    for id_ in consents:
+        stored = world.store.read("Consent", id_, EVERYTHING)
+        assert stored is not None
+        content = stored.resource() | {"status": "inactive"}
+        world.store.update("Consent", id_, content, Author("tests", SOURCE), EVERYTHING)
+    world.deliver()
+    assert world.plans() == ["create active", "update entered-in-error"]
+
+
+def test_a_consent_of_another_organisation_permits_nothing(world: World) -> None:
+    done = world.accept(revoked(case()))
+    assert done.deliveries == ()
+    id_ = next(one.partition("/")[2] for one in done.resources if one.startswith("Consent/"))
+    stored = world.store.read("Consent", id_, EVERYTHING)
+    assert stored is not None
+    foreign = {name: value for name, value in stored.resource().items() if name not in ("id", "meta")}
+    world.store.create(foreign | {"status": "active"}, Author("stranger", NEUVOLA), EVERYTHING)
+    assert world.rows() == []
+
+
+def test_a_plan_that_is_deleted_is_taken_back(world: World) -> None:
+    world.accept(case())
+    world.deliver()
+    plan = world.row().reference.partition("/")[2]
+    world.clock.forward(60)
+    world.store.delete("CarePlan", plan, Author("tests", SOURCE), EVERYTHING)
+    world.deliver()
+    assert world.plans() == ["create active", "update entered-in-error"]
+
+
+def test_a_revocation_on_the_way_is_followed_by_a_withdrawal(world: World) -> None:
+    """The permission goes while the shipment is with the receiver: it is logged, then taken back, in that order."""
+    document = case()
+    world.accept(document)
+    receiver = make(settings(world.double.url))
+    send = receiver.send
+
+    def sending(shipment: Any, parts: Any, session: Any) -> Any:
+        if shipment.payload == "shared-plan":
+            world.accept(revoked(document))
+        return send(shipment, parts, session)
+
+    receiver.send = sending  # type: ignore[method-assign]
+    world.worker(receiver).run(once=True)
+    assert world.plans() == ["create active", "update entered-in-error"]
+    assert [row.event().detail.interaction for row in world.log()] == ["disclosure", "withdrawal"]
+    plan = world.row().reference.partition("/")[2]
+    assert world.store.read("CarePlan", plan, recipient(NEUVOLA)) is None
+
+
+def test_a_row_that_the_program_stumbles_over_is_put_behind(world: World) -> None:
+    for family in ("yksi", "kaksi", "kolme"):
+        world.accept(case(family, plan=family))
+    bad = world.rows()[1].reference
+    receiver = make(settings(world.double.url, retries=retries()))
+    parts = receiver.parts
+
+    def making(shipment: Any, tools: Any) -> Any:
+        if shipment.reference == bad:
+            raise KeyError("poison")
+        return parts(shipment, tools)
+
+    receiver.parts = making  # type: ignore[method-assign]
+    worker = world.worker(receiver, kit=Kit(world.policy))
+    worker.run(once=True)
+    assert [one.state for one in world.rows()] == ["delivered", "waiting", "delivered"]
+    for _ in range(5):
+        world.clock.forward(3600)
+        world.worker(receiver).run(once=True)
+    assert [(one.state, one.reason) for one in world.rows()][1] == ("parked", "deliver.fault")
