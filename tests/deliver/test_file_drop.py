@@ -12,7 +12,7 @@ import pytest
 from service.deliver.receivers.base import Part, ReceiverSettings, Shipment, TransportError
 from service.deliver.receivers.file_drop import FileDrop
 from service.deliver.settings import read
-from tests.deliver.shipments import ABC, PROTECTED, TOOLS, TWINS, collection, shipment, withdrawal
+from tests.deliver.shipments import ABC, BASIS, PROTECTED, TOOLS, TWINS, collection, shipment, withdrawal
 from tests.drops.sftp_server import PASSWORD, SftpDouble, sftp_server
 from tests.shared import ROOT
 
@@ -128,12 +128,23 @@ def test_metadata(folder: Path) -> None:
     assert said["recipient"]["oid"] == "2.999.13.30.7"
     assert said["original"]["identifier"]["value"] == "suunnitelma-eino"
     assert said["original"]["version"] == 2
-    assert said["basis"][0]["kind"] == "suostumus"
-    assert said["basis"][0]["provision"] == "703/2023 6 §"
+    assert said["basis"] == [
+        {
+            "kind": "suostumus",
+            "parts": [{"code": "measures-everyday-environment"}],
+            "provision": {"code": "703/2023 6 §"},
+        }
+    ]
     assert said["created"] == "2026-11-22T00:30:05+02:00"
     assert {one["name"]: one["sha256"] for one in said["files"]} == {
         part.name: hashlib.sha256(part.body).hexdigest() for part in (pdf, document)
     }
+
+
+@pytest.mark.parametrize(("provision", "goes"), [("540/2018 41 § 2 mom.", True), ("äiti on kertonut", False)])
+def test_only_statutes_are_told_of_a_basis(folder: Path, provision: str, goes: bool) -> None:
+    what = shipment(ABC, bases=(replace(BASIS, provision=provision),))
+    assert ("provision" in _json(receiver(folder).parts(what, TOOLS)[1])["basis"][0]) is goes
 
 
 def test_only_what_is_asked_for(folder: Path) -> None:

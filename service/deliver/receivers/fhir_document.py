@@ -191,9 +191,10 @@ class FhirDocument:
         }
         if subject := _subject(child):
             made["subject"] = subject
-        if (owner := minimised.controller(shipment.bundle)) and owner["oid"]:
-            value = {"system": minimised.URI, "value": f"urn:oid:{owner['oid']}"}
-            made["custodian"] = {"identifier": value} | ({"display": owner["name"]} if owner["name"] else {})
+        if owner := minimised.controller(shipment.bundle):
+            made["custodian"] = {"identifier": owner["identifier"]} | (
+                {"display": owner["name"]} if owner["name"] else {}
+            )
         if title := string(minimised.plan(shipment.bundle), "title"):
             made["description"] = title
         return made

@@ -5,6 +5,7 @@ document: {<label>: <answer>}}`, one for each child.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -51,6 +52,7 @@ OPTIONS: Mapping[str, Key] = {
         "flag", "Whether a withdrawal also deletes what the receiver has not yet taken away.", default="true"
     ),
 }
+_STATUTE = re.compile(r"\d{1,4}/\d{4}(?:[ ,;\d/§.–-]|mom|luku|kohta| k\b){0,100}")
 _JSON, _PDF = "application/json", "application/pdf"
 # Leftovers of a process that was killed are older than any upload that goes on.
 _ABANDONED = 3600.0
@@ -172,7 +174,7 @@ class FileDrop:
                 "version": shipment.version,
             },
             "copy": True,
-            **({"controller": owner} if owner else {}),
+            **({"controller": {"oid": owner["oid"], "name": owner["name"]}} if owner else {}),
             "recipient": {"oid": recipient.organisation, "name": recipient.name, "sector": recipient.sector},
             "created": minimised.instant(shipment.created),
             "language": shipment.language,
@@ -206,9 +208,12 @@ def _child(child: Json) -> Json:
 
 
 def _bases(shipment: Shipment) -> Iterator[Json]:
+    """What permits it, in codes only: what somebody has written about it need not go along."""
     for one in shipment.bases:
-        row = {"kind": one.kind, "provision": one.provision, "purpose": one.purpose, "parts": list(one.parts)}
-        yield {name: value for name, value in row.items() if value}
+        row: Json = {"kind": one.kind, "parts": [{"code": code} for code in one.parts]}
+        if _STATUTE.fullmatch(one.provision):
+            row["provision"] = {"code": one.provision}
+        yield row
 
 
 def _identifiers(plan: Json) -> Iterator[Json]:

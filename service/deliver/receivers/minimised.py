@@ -2,13 +2,11 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from service.clock import HELSINKI
 from service.deliver.receivers.base import Json, Shipment
-from service.fhir.reading import extensions, objects, part, parts, string
+from service.fhir.reading import extensions, objects, part, string
 
 NAMESPACE = uuid.UUID("0e0c5c1f-6b0b-5e0e-9c53-5b7a0e1d7c11")
 BASE = "https://yhdessa.example/fhir"
@@ -60,33 +58,19 @@ def identifier(resource: Json, system: str) -> str | None:
 
 
 def controller(bundle: Json) -> Json | None:
-    """Whose register the plan is of: OID and name, as the Provenance says, or the team's organisation."""
+    """Whose register the plan is of: `identifier`, `oid` and `name`, as the Provenance says, or the team."""
     for one in resources(bundle):
         for agent in objects(one, "agent") if one["resourceType"] == "Provenance" else ():
             codes = [string(coding, "code") for coding in objects(part(agent, "type"), "coding")]
             if {"CST", "custodian"} & set(codes):
                 who = part(agent, "who")
-                return {"oid": _bare(string(part(who, "identifier"), "value")), "name": string(who, "display")}
+                return _owner(part(who, "identifier"), string(who, "display"))
     held = {reference(one): one for one in resources(bundle)}
     for team in (one for one in held.values() if one["resourceType"] == "CareTeam"):
         for managing in objects(team, "managingOrganization"):
             if organisation := held.get(string(managing, "reference")):
-                return {"oid": _oid(organisation), "name": string(organisation, "name")}
+                return _owner(_official(organisation), string(organisation, "name"))
     return None
-
-
-def bases(bundle: Json) -> Iterator[Json]:
-    """What permits the disclosure, as far as the minimised Bundle says: its Consents and its statutory grounds."""
-    for one in resources(bundle):
-        if one["resourceType"] == "Consent":
-            kinds = [string(coding, "code") for kind in objects(one, "category") for coding in objects(kind, "coding")]
-            kind = next((code for code in kinds if code in ("luovutuslupa", "suostumus")), "permission")
-            yield {"kind": kind, "reference": reference(one), "given": string(one, "dateTime")}
-    for ground in extensions(plan(bundle), "statutory-disclosure"):
-        found = parts(ground)
-        provision = next((text for text in found.get("provision", ()) if isinstance(text, str)), "")
-        purpose = next((text for text in found.get("purpose", ()) if isinstance(text, str)), "")
-        yield {"kind": "statutory", "provision": provision, "purpose": purpose}
 
 
 def instant(moment: datetime) -> str:
@@ -98,10 +82,15 @@ def reference(resource: Json) -> str:
     return f"{resource['resourceType']}/{resource.get('id', '')}"
 
 
-def _oid(organisation: Json) -> str:
-    values = (string(one, "value") for one in objects(organisation, "identifier"))
-    return next((_bare(value) for value in values if value.startswith("urn:oid:")), "")
+def _owner(identifier: Json, name: str) -> Json | None:
+    value = string(identifier, "value")
+    if not value:
+        return None
+    # As it is written where it came from: what is written otherwise would be a text that did not come with the plan.
+    named = {key: identifier[key] for key in ("system", "value") if key in identifier}
+    return {"identifier": named, "oid": value.removeprefix("urn:oid:"), "name": name}
 
 
-def _bare(value: Any) -> str:
-    return str(value).removeprefix("urn:oid:")
+def _official(organisation: Json) -> Json:
+    found = objects(organisation, "identifier")
+    return next((one for one in found if string(one, "value").startswith("urn:oid:")), {})
