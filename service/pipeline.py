@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from service import assets
 from service.fhir import json
@@ -23,10 +23,12 @@ from service.intake.unkeyed import Unresolved, unkeyed
 from service.issues import Issue, has_errors, issue
 from service.mapping.bundle import assembled, renumbered
 from service.mapping.catalogue import Catalogue, Overlays, Variant
-from service.mapping.shapes import Shapes, TargetModel
-from service.mapping.trace import Trace
-from service.validation import Validator
 from service.validation.run import Options
+
+if TYPE_CHECKING:
+    from service.mapping.shapes import TargetModel
+    from service.mapping.trace import Trace
+    from service.validation import Validator
 
 # Only the plan is read by people, so only it has a narrative; that the rest has none (dom-6) is meant.
 OURS = Options(best_practice="ignore")
@@ -40,7 +42,7 @@ class Converted:
     document: Any
     bundle: dict[str, Any] | None
     issues: list[Issue]
-    trace: Trace | None = None
+    trace: "Trace | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,10 @@ class Schemas:
             self._schemas[key] = (overlays, compose(overlays))
         return self._schemas[key][1]
 
-    def types(self, overlays: Overlays) -> tuple[list[TargetModel], list[Issue]]:
+    def types(self, overlays: Overlays) -> "tuple[list[TargetModel], list[Issue]]":
         """The types that the maps of a variant with these overlays know."""
+        from service.mapping.shapes import Shapes
+
         try:
             logical = models(self.of(overlays))
         except SchemaError as error:
@@ -115,7 +119,13 @@ class Converter:
         self.schemas = schemas
         self.narrator = narrator
         self.terminology = Terminology(definitions)
-        self.validator = Validator(definitions, self.terminology)
+
+    @functools.cached_property
+    def validator(self) -> "Validator":
+        """The validator, loaded with the first resource: a start has none."""
+        from service.validation import Validator
+
+        return Validator(self.definitions, self.terminology)
 
     @classmethod
     def load(

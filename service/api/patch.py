@@ -18,7 +18,7 @@ from service.api.engine import engine
 from service.api.errors import refused
 from service.api.interactions import Interaction
 from service.api.rest import criteria, known, problems, written
-from service.fhir import json_patch, path_patch
+from service.fhir import json_patch
 from service.fhir.json import parse
 from service.fhir.patching import PatchError
 from service.issues import issue
@@ -75,6 +75,9 @@ def applied(before: Json, steps: Any) -> Json:
     """The patched resource, checked. Raises `StoreError`."""
     try:
         if isinstance(steps, dict):
+            # FHIRPath is loaded with the first patch that speaks it.
+            from service.fhir import path_patch
+
             after = path_patch.apply(engine().converter.definitions, before, steps)
         else:
             after = json_patch.apply(before, steps)

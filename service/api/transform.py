@@ -5,7 +5,7 @@ A variant (`yhdessa-aika`) takes a source document all the way: checked, with st
 given to it goes the way back. Any other map runs its first group on the content as it stands.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, current_app
 
@@ -15,7 +15,9 @@ from service.api.errors import Refused, refused
 from service.api.operations import CORE, Operation
 from service.api.parameters import inputs, is_parameters, read_body
 from service.issues import Issue, has_errors
-from service.mapping import Compiled, Map
+
+if TYPE_CHECKING:
+    from service.mapping import Compiled, Map
 
 OPERATIONS = (Operation("transform", f"{CORE}StructureMap-transform", ("StructureMap",)),)
 CANONICAL = "https://yhdessa.example/fhir/StructureMap/"
@@ -72,7 +74,7 @@ def _run(name: str, content: Any) -> tuple[Any, list[Issue]]:
     return result.target, list(result.issues)
 
 
-def _find(name: str) -> tuple[Compiled, Map]:
+def _find(name: str) -> "tuple[Compiled, Map]":
     """The map of this id, name or url, as the first variant that has it compiled it."""
     for variant in engine().converter.catalogue.variants.values():
         for one in variant.compiled.maps:

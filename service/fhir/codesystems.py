@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any
 
 from service.fhir.path import PathError
-from service.fhir.path.patterns import covers
 
 _PARENT_CODES = frozenset(("parent", "subsumedBy"))
 _PARENT_URIS = frozenset(("http://hl7.org/fhir/concept-properties#parent",))
@@ -157,7 +156,12 @@ def _test(op: str, value: str) -> Callable[[list[str]], bool] | None:
         return lambda have: not any(one in listed for one in have)
     if op == "exists":
         return lambda have: bool(have) == (value == "true")
-    return (lambda have: any(covers(one, value) for one in have)) if op == "regex" else None
+    if op != "regex":
+        return None
+    # Patterns are loaded with the first filter that has one.
+    from service.fhir.path.patterns import covers
+
+    return lambda have: any(covers(one, value) for one in have)
 
 
 def _value(row: Mapping[str, Any]) -> Any:

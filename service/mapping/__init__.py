@@ -3,11 +3,16 @@
 https://hl7.org/fhir/R4/mapping-language.html
 """
 
-from service.mapping.compiler import Compiled, Result, compile_maps, counted_uuids
-from service.mapping.model import Map
-from service.mapping.parser import parse_map
-from service.mapping.shapes import Element, Shapes, TargetModel
-from service.mapping.trace import Step, Trace
+from typing import TYPE_CHECKING, Any
+
+from service.lazy import lazy
+
+if TYPE_CHECKING:
+    from service.mapping.compiler import Compiled, Result, compile_maps, counted_uuids
+    from service.mapping.model import Map
+    from service.mapping.parser import parse_map
+    from service.mapping.shapes import Element, Shapes, TargetModel
+    from service.mapping.trace import Step, Trace
 
 __all__ = [
     "Compiled",
@@ -22,3 +27,21 @@ __all__ = [
     "counted_uuids",
     "parse_map",
 ]
+
+_HOMES = {
+    "Compiled": "compiler",
+    "Element": "shapes",
+    "Map": "model",
+    "Result": "compiler",
+    "Shapes": "shapes",
+    "Step": "trace",
+    "TargetModel": "shapes",
+    "Trace": "trace",
+    "compile_maps": "compiler",
+    "counted_uuids": "compiler",
+    "parse_map": "parser",
+}
+
+
+def __getattr__(name: str) -> Any:
+    return lazy(__name__, name, _HOMES)

@@ -5,10 +5,12 @@ https://hl7.org/fhir/R4/http.html#trules: the same resource must not stand twice
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from service.issues import Issue, issue
-from service.mapping.trace import Trace
+
+if TYPE_CHECKING:
+    from service.mapping.trace import Trace
 
 
 def assembled(bundle: dict[str, Any]) -> tuple[dict[str, Any], list[Issue], dict[int, int]]:
@@ -34,7 +36,7 @@ def assembled(bundle: dict[str, Any]) -> tuple[dict[str, Any], list[Issue], dict
     return bundle | {"entry": list(entries.values())}, issues, moved
 
 
-def renumbered(trace: Trace, moved: Mapping[int, int]) -> Trace:
+def renumbered(trace: "Trace", moved: Mapping[int, int]) -> "Trace":
     """The trace of a Bundle whose entries were moved by `assembled`."""
     steps = []
     for step in trace.entries:

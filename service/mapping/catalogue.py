@@ -13,18 +13,20 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from service.issues import Issue, has_errors, issue
-from service.mapping.compiler import Compiled, compile_maps
 from service.mapping.conceptmaps import merged
 from service.mapping.folder import OVERLAY, BrokenError, Folder, is_shipped, read
 from service.mapping.later import Later, now
-from service.mapping.shapes import TargetModel
+
+if TYPE_CHECKING:
+    from service.mapping.compiler import Compiled
+    from service.mapping.shapes import TargetModel
 
 Overlays = tuple[Mapping[str, Any], ...]
 """What the folders of a variant add to the JSON Schemas of the source documents, from the base on."""
-Models = Callable[[Overlays], tuple[Iterable[TargetModel], list[Issue]]]
+Models = Callable[[Overlays], tuple[Iterable["TargetModel"], list[Issue]]]
 """The types of the maps of a variant with those overlays, and what is wrong with the overlays."""
 
 
@@ -46,10 +48,10 @@ class Variant:
     overlays: Overlays
     concepts: tuple[Mapping[str, Any], ...]
     hash: str
-    _compiled: Later[Compiled]
+    _compiled: "Later[Compiled]"
 
     @property
-    def compiled(self) -> Compiled:
+    def compiled(self) -> "Compiled":
         """The maps; those that travel with the program are compiled when this is first asked for."""
         return self._compiled.get()
 
@@ -162,7 +164,7 @@ def _variant(
     ), issues  # fmt: skip
 
 
-def _missing_groups(name: str, tables: Mapping[str, Mapping[str, str]], compiled: Later[Compiled]) -> list[Issue]:
+def _missing_groups(name: str, tables: Mapping[str, Mapping[str, str]], compiled: "Later[Compiled]") -> list[Issue]:
     """Groups that `variant.toml` names and no map has."""
     return [
         issue("fml.variant-entry", where=f"{name}/variant.toml", name=group, kind=kind)
@@ -172,7 +174,7 @@ def _missing_groups(name: str, tables: Mapping[str, Mapping[str, str]], compiled
     ]
 
 
-def _trusted(chain: Sequence[Folder], models: Models, concepts: Mapping[str, Mapping[str, Any]]) -> Compiled:
+def _trusted(chain: Sequence[Folder], models: Models, concepts: Mapping[str, Mapping[str, Any]]) -> "Compiled":
     """The maps that travel with the program: they were checked when it was made."""
     found, issues = _compiled(chain, models, concepts, check=False)
     if found is None:
@@ -194,7 +196,10 @@ def _merged_concepts(chain: Sequence[Folder]) -> dict[str, Mapping[str, Any]]:
 
 def _compiled(
     chain: Sequence[Folder], models: Models, concepts: Mapping[str, Mapping[str, Any]], *, check: bool
-) -> tuple[Compiled | None, list[Issue]]:
+) -> "tuple[Compiled | None, list[Issue]]":
+    # The compiler is loaded with the first set of maps: it is a twelfth of the start.
+    from service.mapping.compiler import compile_maps
+
     types, issues = models(_overlays(chain))
     if has_errors(issues):
         return None, [replace(one, where=one.where or f"{chain[-1].name}/{OVERLAY}") for one in issues]

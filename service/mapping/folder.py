@@ -26,14 +26,15 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from service import assets
 from service.fhir.json import JsonError, parse
 from service.issues import LANGUAGES, Issue, has_errors, issue
 from service.mapping.later import Later, now
-from service.mapping.model import Map
-from service.mapping.parser import parse_map
+
+if TYPE_CHECKING:
+    from service.mapping.model import Map
 
 OVERLAY = "source.schema.json"
 _KEYS = frozenset({"name", "extends", "title", "entry", "inbound", "dropped", "applies"})
@@ -60,7 +61,7 @@ class Folder:
     inbound: Mapping[str, str]
     dropped: Mapping[str, str]
     applies: Mapping[str, Sequence[str]]
-    maps: Later[tuple[Map, ...]]
+    maps: "Later[tuple[Map, ...]]"
     concepts: tuple[Mapping[str, Any], ...]
     overlay: Mapping[str, Any] | None
     has_maps: bool
@@ -114,7 +115,10 @@ def is_shipped(path: Path) -> bool:
     return path.parent == assets.mappings()
 
 
-def _parse(texts: Iterable[tuple[str, str]]) -> tuple[tuple[Map, ...], list[Issue]]:
+def _parse(texts: Iterable[tuple[str, str]]) -> "tuple[tuple[Map, ...], list[Issue]]":
+    # The parser is loaded with the first map.
+    from service.mapping.parser import parse_map
+
     maps: list[Map] = []
     issues: list[Issue] = []
     for name, text in texts:
@@ -124,7 +128,7 @@ def _parse(texts: Iterable[tuple[str, str]]) -> tuple[tuple[Map, ...], list[Issu
     return tuple(maps), issues
 
 
-def _parsed(texts: Iterable[tuple[str, str]]) -> tuple[Map, ...]:
+def _parsed(texts: Iterable[tuple[str, str]]) -> "tuple[Map, ...]":
     maps, issues = _parse(texts)
     if has_errors(issues):
         raise BrokenError(issues)

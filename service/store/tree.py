@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from service.fhir.definitions import Definitions
-from service.fhir.path import PathError, compile_values
+from service.fhir.path import PathError
 from service.store.paths import Step, alternatives, steps
 from service.store.rows import CONVERT, Convert, Rows
 from service.store.values import number
@@ -95,6 +95,9 @@ class Builder:
                     node.actions.append(convert)
 
     def _evaluated(self, start: State, expression: str, kind: str, param: int, identifier: int) -> None:
+        # FHIRPath is loaded with the first expression that is more than steps.
+        from service.fhir.path import compile_values
+
         node, type_name, _ = start
         values = compile_values(expression, model=self.definitions.model, context=type_name)
         # Only conditions are written so: what they give is a Boolean.

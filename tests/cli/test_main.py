@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -50,7 +51,8 @@ def test_wrong_usage_is_2(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])
-def test_serve_refuses_the_public(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_serve_refuses_the_public(host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("YHDESSA_DATA", str(tmp_path))
     done = CliRunner().invoke(main, ["serve", "--host", host])
     assert done.exit_code == 3
     assert "public test key" in done.stderr
