@@ -21,7 +21,7 @@ test: install  ## every test
 	@$(BIN)/pytest $(TEST_ARGS)
 
 interop: install  ## our verdicts and maps beside those of others (with Java and Maven, Node and npm)
-	@failed=0; for one in validator fml javascript clients; do $(BIN)/python -m tests.interop.$$one || failed=1; done; exit $$failed
+	@failed=0; for one in validator fml javascript clients hapi; do $(BIN)/python -m tests.interop.$$one || failed=1; done; exit $$failed
 
 fuzz: install  ## made-up inputs against every reader, SECONDS each (60); led by coverage where atheris is installed
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || echo "atheris is not installed ($(UV) pip install atheris): mutating blindly"
