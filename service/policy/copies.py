@@ -96,7 +96,7 @@ def withheld(originals: Iterable[Json], made: Iterable[Json]) -> Iterator[str]:
 
 
 def _written(tree: list[Json]) -> Iterator[str]:
-    """What people have written: texts of some length that are not names of codes."""
+    """What people have written: texts of some length that are no codes and not their names."""
     due: list[Any] = list(tree)
     while due:
         node = due.pop()
@@ -105,7 +105,9 @@ def _written(tree: list[Json]) -> Iterator[str]:
             for key, value in node.items():
                 if not isinstance(value, str):
                     due.append(value)
-                elif len(value) >= _LONG and not (coded and key == "display") and not is_technical(key, value):
+                elif (
+                    len(value) >= _LONG and not (coded and key in ("code", "display")) and not is_technical(key, value)
+                ):
                     yield value
         elif isinstance(node, list):
             due += node
