@@ -23,6 +23,7 @@ COMMANDS = {
     "deliver": "Bring what is due to its receivers.",
     "outbox": "List, show, retry and drop deliveries.",
     "receivers": "List and check the receivers.",
+    "policy": "Show what each sector may get, and what of a plan would go, and why.",
     "disclosures": "Tell a family what was given to whom, and why.",
     "export": "Run bulk exports, or write one into a folder.",
     "db": "Bring the database up to date.",

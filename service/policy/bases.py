@@ -70,13 +70,13 @@ def own_archive(recipient: Recipient, case: Case, sector: Sector) -> bool:
 
 def _statutory(recipient: Recipient, case: Case, sector: Sector, found: Found) -> None:
     """The rights that the plan names. What only the family can name stays closed to them."""
-    for number, extension in enumerate(extensions(case.plan, "statutory-disclosure")):
+    for extension in extensions(case.plan, "statutory-disclosure"):
         said = parts(extension)
         towards = [string(one, "code") for one in said.get("direction", ())]
         organisations = said.get("organisation", ())
         if towards != ["to"] or not any(case.is_organisation(one, recipient.organisation) for one in organisations):
             continue
-        element = f"extension('statutory-disclosure')[{number}]"
+        element = f"extension('{string(extension, 'url')}')"
         named = {string(one, "code") for one in said.get("part", ())}
         children = tuple(filter(None, (case.key(one) for one in said.get("child", ()))))
         provision, purpose = first_text(said, "provision"), first_text(said, "purpose")

@@ -192,10 +192,11 @@ def _extensions(items: Any, rule: Rule, at: str, dropped: Dropped) -> list[dict[
     out = []
     for number, one in enumerate(items if type(items) is list else ()):
         url = one.get("url") if type(one) is dict else None
+        here = f"{at}('{url}')" if type(url) is str else f"{at}[{number}]"
         inner = rule.extensions.get(url) if type(url) is str else None
-        made = taken(one, inner, f"{at}[{number}]", dropped) if inner else {}
+        made = taken(one, inner, here, dropped) if inner else {}
         if len(made) > 1:  # More than its url.
             out.append(made)
         elif inner is None:
-            dropped(f"{at}[{number}]")
+            dropped(here)
     return out

@@ -151,7 +151,8 @@ class Minimiser:
         return found
 
     def _extension(self, one: dict[str, Any], at: str, parts: frozenset[str]) -> Any:
-        name = string(one, "url").rpartition("/")[2]
+        url = string(one, "url")
+        name, at = url.rpartition("/")[2], f"extension('{url}')"
         if name == _VIEW:
             child = next((value_of(row) for row in objects(one, "extension") if row.get("url") == "child"), None)
             return self._item("extension", one, at, "child-view", [self.case.key(child)])
@@ -198,9 +199,10 @@ class Minimiser:
     def _taken(self, holder: dict[str, Any], at: str, parts: Iterable[str]) -> dict[str, Any]:
         rule: Rule = self.policy.rule(self.sector, "CarePlan", parts, protected=self.protected)
         member = next(iter(holder))
+        first = at if member == "extension" else f"{member}[0]"
 
         def dropped(path: str) -> None:
-            below = path.removeprefix(member).removeprefix("[0]")
+            below = path.removeprefix(first if path.startswith(first) else member)
             if below:  # What is dropped whole has a reason of its own.
                 self.steps.append(Step(self.case.plan_reference, at + below, False, "policy.element-not-in-policy"))
 
