@@ -9,15 +9,12 @@ from service.cli.db import DATA, URL
 from service.cli.engine import settings
 from service.cli.failures import CouldNotRun
 from service.cli.output import JSON, LANGUAGE, report
+from service.cli.submitting import CONFIG
+from service.cli.submitting import command as submit
 from service.config import Settings
 from service.fhir.json import pretty
 from service.issues import has_errors, issue
 
-CONFIG = click.option(
-    "--config",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Settings of the archive.  [default: archive.toml in the data folder]",
-)
 TO = click.option("--to", metavar="URL", help="Where the bags go, in place of what the settings say.")
 TAKE_OVER = click.option("--take-over", is_flag=True, help="Make the run although another machine has begun one.")
 
@@ -25,6 +22,9 @@ TAKE_OVER = click.option("--take-over", is_flag=True, help="Make the run althoug
 @click.group()
 def command() -> None:
     """Bring what is new into the regional archive, and prove that it is there."""
+
+
+command.add_command(submit, "submit")
 
 
 @command.command()

@@ -13,13 +13,10 @@ FILE = "archive.toml"
 FORMATS = ("ndjson", "parquet")
 _OID = r"[0-2](?:\.(?:0|[1-9]\d*)){1,30}"
 SUBMIT = {
-    "url": Key("text", "FHIR base address of the archive that offers `$bulk-submit`.", required=True),
+    "receiver": Key("file", "File that says where the archive's FHIR face is and who we are to it.", required=True),
     "system": Key("text", "System of our identifier there.", required=True),
     "value": Key("text", "Our identifier there.", required=True),
-    "client": Key(
-        "text", "Id of the client by which the archive reads the files here (role `archive`).", required=True
-    ),
-    "auth": Key("table", "How we authenticate there, as in a receiver's file."),
+    "client": Key("text", "Id of the client by which the archive reads files here (role `archive`).", required=True),
 }
 KEYS = {
     "name": Key("text", "Name of the archive.", required=True),

@@ -19,14 +19,16 @@ from service.export.snapshot import Cut, chunks
 from service.store.engine import Database
 from service.store.values import instant
 
-TYPES = ("Patient", "CarePlan", "Consent", "Organization")
+TYPES = ("Patient", "CarePlan", "CareTeam", "Appointment", "Consent", "Organization")
+_ABOUT = ("CarePlan", "CareTeam", "Appointment")
+# What a Provenance can be about, which names no patient itself.
 _PATIENT = re.compile(rb'"reference":"(?:[^"]*/)?(Patient/[A-Za-z0-9\-.]{1,64})["/]')
-_PLAN = re.compile(rb'"reference":"(?:[^"]*/)?(CarePlan/[A-Za-z0-9\-.]{1,64})["/]')
+_OTHERS = re.compile(rb'"reference":"(?:[^"]*/)?((?:CarePlan|CareTeam|Appointment)/[A-Za-z0-9\-.]{1,64})["/]')
 _SECTOR = "https://yhdessa.example/fhir/CodeSystem/sector"
 _KIND = "https://yhdessa.example/fhir/CodeSystem/permission-kind"
 _TABLES = """
 CREATE TABLE died (patient TEXT PRIMARY KEY, day TEXT);
-CREATE TABLE plan (plan TEXT, patient TEXT, PRIMARY KEY (plan, patient));
+CREATE TABLE subject (reference TEXT, patient TEXT, PRIMARY KEY (reference, patient));
 CREATE TABLE consent (patient TEXT, reference TEXT, row BLOB, PRIMARY KEY (patient, reference));
 CREATE TABLE register (oid TEXT PRIMARY KEY, sector TEXT, name TEXT);
 """
@@ -39,9 +41,9 @@ def patients(type_name: str, id_: str, body: bytes) -> list[str]:
     return sorted({match.decode() for match in _PATIENT.findall(body)})
 
 
-def plans(body: bytes) -> list[str]:
-    """The plans that a resource refers to."""
-    return sorted({match.decode() for match in _PLAN.findall(body)})
+def others(body: bytes) -> list[str]:
+    """The plans, teams and meetings that a resource refers to."""
+    return sorted({match.decode() for match in _OTHERS.findall(body)})
 
 
 class Surroundings:
@@ -60,11 +62,12 @@ class Surroundings:
         return day(row[0]) if row else None
 
     def about(self, type_name: str, id_: str, body: bytes) -> list[str]:
-        """The patients that a resource is about, also by the plan that it is about."""
+        """The patients that a resource is about, also by the plan or meeting that it is about."""
         found = patients(type_name, id_, body)
         if found:
             return found
-        rows = (self._connection.execute("SELECT patient FROM plan WHERE plan = ?", (one,)) for one in plans(body))
+        query = "SELECT patient FROM subject WHERE reference = ?"
+        rows = (self._connection.execute(query, (one,)) for one in others(body))
         return sorted({row[0] for some in rows for row in some})
 
     def permissions(self, every: Iterable[str]) -> list[Any]:
@@ -98,8 +101,8 @@ def gather(database: Database, at: int, file: Path) -> None:
 
 def _facts(type_name: str, rows: Iterable[Any]) -> Iterator[tuple[str, tuple[Any, ...]]]:
     for _, id_, version, updated, _, body, _ in rows:
-        if type_name == "CarePlan":
-            yield from (("plan", (f"CarePlan/{id_}", one)) for one in patients(type_name, id_, body))
+        if type_name in _ABOUT:
+            yield from (("subject", (f"{type_name}/{id_}", one)) for one in patients(type_name, id_, body))
             continue
         resource = msgspec.json.decode(body)
         if type_name == "Patient" and (died := resource.get("deceasedDateTime")):
