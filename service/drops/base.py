@@ -64,12 +64,9 @@ class Drop(abc.ABC):
         Other bytes under a name that is taken are a permanent `DropError`, unless `replace`.
         """
         name = checked(name)
-        digest, size = hashlib.sha256(), 0
         if isinstance(body, bytes):
-            # Bytes at hand are compared before anything is written.
-            if self._holds(name, len(body), hashlib.sha256(body).hexdigest()):
-                return Stored(name, len(body), hashlib.sha256(body).hexdigest(), written=False)
-            body = (body,)
+            return self._put_bytes(name, body, replace)
+        digest, size = hashlib.sha256(), 0
         with contextlib.ExitStack() as undo:
             staged = self._stage(name)
             undo.callback(staged.abandon)
@@ -77,13 +74,29 @@ class Drop(abc.ABC):
                 digest.update(chunk)
                 size += len(chunk)
                 staged.write(chunk)
-            if self._holds(name, size, digest.hexdigest()):
+            if self.size(name) == size and self._digest(name) == digest.hexdigest():
                 return Stored(name, size, digest.hexdigest(), written=False)
             if not replace and self.exists(name):
                 raise DropError(issue("drops.taken", name=name, url=self.url))
             staged.commit(replace)
             undo.pop_all()
         return Stored(name, size, digest.hexdigest(), written=True)
+
+    def _put_bytes(self, name: str, body: bytes, replace: bool) -> Stored:
+        """Bytes at hand are compared before anything is written."""
+        sha256 = hashlib.sha256(body).hexdigest()
+        before = self.size(name)
+        if before == len(body) and self._digest(name) == sha256:
+            return Stored(name, len(body), sha256, written=False)
+        if before is not None and not replace:
+            raise DropError(issue("drops.taken", name=name, url=self.url))
+        with contextlib.ExitStack() as undo:
+            staged = self._stage(name)
+            undo.callback(staged.abandon)
+            staged.write(body)
+            staged.commit(replace)
+            undo.pop_all()
+        return Stored(name, len(body), sha256, written=True)
 
     def exists(self, name: str) -> bool:
         """Whether there is a file `name`."""
@@ -134,14 +147,12 @@ class Drop(abc.ABC):
     @abc.abstractmethod
     def _stage(self, name: str) -> Staged: ...
 
-    def _holds(self, name: str, size: int, sha256: str) -> bool:
-        if self.size(name) != size:
-            return False
+    def _digest(self, name: str) -> str:
         digest = hashlib.sha256()
         with contextlib.closing(self.chunks(name)) as chunks:
             for chunk in chunks:
                 digest.update(chunk)
-        return digest.hexdigest() == sha256
+        return digest.hexdigest()
 
 
 def checked(name: str) -> str:
