@@ -90,7 +90,9 @@ def withheld(originals: Iterable[Json], made: Iterable[Json]) -> Iterator[str]:
     """The longer texts of the originals that are nowhere in what was made of them, as they are compared."""
     going = frozenset(_written(list(made)))
     whole = BETWEEN.join(map(places.plain, going))
-    for text in dict.fromkeys(_written(list(originals))):
+    # What an organisation is called is no secret here; that of a protected family's is one of the guard's words.
+    people = [one for one in originals if one["resourceType"] != "Organization"]
+    for text in dict.fromkeys(_written(people)):
         if text not in going and len(said := places.plain(text).strip()) >= _LONG and said not in whole:
             yield said
 
