@@ -57,11 +57,12 @@ def accept(
     document = _document(value, text)
     if shortcut and document is not None and (known := _known(store, document)) is not None:
         return known
-    converted = converter.convert_text(text, **options)
-    if converted.bundle is None or has_errors(converted.issues) or document is None:
-        return without("invalid", converted.document, converted.issues, converted)
-    resources = [entry["resource"] for entry in converted.bundle["entry"]]
-    prepared, dangling = _prepared(store, resources)
+    with store.database.coming():
+        converted = converter.convert_text(text, **options)
+        if converted.bundle is None or has_errors(converted.issues) or document is None:
+            return without("invalid", converted.document, converted.issues, converted)
+        resources = [entry["resource"] for entry in converted.bundle["entry"]]
+        prepared, dangling = _prepared(store, resources)
 
     def recorded(connection: Connection) -> Accepted:
         done = keep(connection, document, resources, prepared, author, micros(now) // 1000 * 1000)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from service.issues import issue
 from service.store.errors import StoreError
+from service.store.raw import run
 from service.store.turns import Turns
 
 T = TypeVar("T")
@@ -81,6 +82,10 @@ class Database:
                     time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 6)))
             raise StoreError(issue("store.busy"))
 
+    def coming(self) -> AbstractContextManager[None]:
+        """While a thread gets ready to write: others wait for it a little, to share a commit with it."""
+        return nullcontext() if self._turns is None else self._turns.coming()
+
     def close(self) -> None:
         self.engine.dispose()
         if self._turns is not None:
@@ -115,7 +120,17 @@ def _writing(is_sqlite: bool) -> dict[str, Any]:
 
 
 def _sqlite(url: URL, pool: int) -> Engine:
-    engine = create_engine(url, pool_size=pool, max_overflow=pool, query_cache_size=1000, hide_parameters=True)
+    engine = create_engine(
+        url,
+        pool_size=pool,
+        max_overflow=pool,
+        # The connection used last knows its pages and statements best. Nothing is left to be undone when it is given
+        # back: whoever has one ends its transaction.
+        pool_use_lifo=True,
+        pool_reset_on_return=None,
+        query_cache_size=1000,
+        hide_parameters=True,
+    )
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _: Any) -> None:
@@ -125,7 +140,7 @@ def _sqlite(url: URL, pool: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("yhdessa_begin", "BEGIN IMMEDIATE"))
+        run(connection, connection.get_execution_options().get("yhdessa_begin", "BEGIN IMMEDIATE"), ())
 
     return engine
 

@@ -1,15 +1,16 @@
 """Whose turn it is to write to the SQLite file, and how many writes share one commit.
 
-SQLite has one writer, and a safe commit waits for the disk. Threads that wait for their turn therefore write into the
-transaction that is open, each inside a savepoint, and the last of them commits for all; each returns only then.
+SQLite has one writer, and a safe commit waits for the disk and costs as much as what it keeps. Threads that wait for
+their turn therefore write into the transaction that is open, each inside a savepoint, and the last of them commits for
+all; each returns only then. Who is about to write says so, and is waited for a little before a transaction is opened.
 https://www.sqlite.org/lang_savepoint.html
 """
 
 import fcntl
 import os
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -18,6 +19,12 @@ from sqlalchemy import Connection, Engine
 T = TypeVar("T")
 MOST = 32
 _PATIENCE = 0.2
+# How long those who are about to write are waited for.
+_GATHERING = 0.01
+
+
+class Torn(Exception):
+    """The database has ended the transaction by itself, as it does when the disk is full: nothing of it is kept."""
 
 
 class Shared:
@@ -30,6 +37,24 @@ class Shared:
         self.done = threading.Event()
         self.error: BaseException | None = None
 
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """The result of `work`; what it raises undoes only its own writes."""
+        cursor = self.connection.connection.cursor()
+        cursor.execute("SAVEPOINT own")
+        try:
+            result = work(self.connection)
+        except BaseException:
+            if self.is_whole():
+                cursor.execute("ROLLBACK TO own")
+                cursor.execute("RELEASE own")
+            raise
+        cursor.execute("RELEASE own")
+        return result
+
+    def is_whole(self) -> bool:
+        driver = self.connection.connection.driver_connection
+        return driver is not None and bool(driver.in_transaction)
+
 
 class Turns:
     """Runs work on the engine, one after the other in this process and among processes."""
@@ -38,11 +63,21 @@ class Turns:
         self._engine = engine
         self._file = file
         self._lock = threading.Lock()
-        self._count = threading.Lock()
+        self._change = threading.Condition()
+        self._coming = 0
         self._waiting = 0
         self._open: Shared | None = None
         self._handle: IO[bytes] | None = None
         self._process = 0
+
+    @contextmanager
+    def coming(self) -> Iterator[None]:
+        """For a thread that is about to write: as long as it is in here, others may wait for it to share a commit."""
+        self._count(coming=1)
+        try:
+            yield
+        finally:
+            self._count(coming=-1)
 
     def run(self, work: Callable[[Connection], T]) -> T:
         """The result of `work`, committed. What it raises undoes only its own writes."""
@@ -50,11 +85,10 @@ class Turns:
         try:
             shared = self._open or self._start()
             try:
-                with shared.connection.begin_nested():
-                    result = work(shared.connection)
+                result = shared.run(work)
             finally:
                 shared.size += 1
-                if self._waiting == 0 or shared.size >= MOST:
+                if self._waiting == 0 or shared.size >= MOST or not shared.is_whole():
                     self._finish(shared)
         finally:
             self._lock.release()
@@ -67,15 +101,21 @@ class Turns:
             self._handle = None
 
     def _enter(self) -> None:
-        with self._count:
-            self._waiting += 1
+        self._count(waiting=1)
         try:
             self._lock.acquire()
         finally:
-            with self._count:
-                self._waiting -= 1
+            self._count(waiting=-1)
+
+    def _count(self, coming: int = 0, waiting: int = 0) -> None:
+        with self._change:
+            self._coming += coming
+            self._waiting += waiting
+            self._change.notify_all()
 
     def _start(self) -> Shared:
+        with self._change:
+            self._change.wait_for(lambda: self._coming == 0, _GATHERING)
         with ExitStack() as stack:
             handle = self._opened()
             # SQLite's own waiting sleeps up to 100 ms between tries; this wakes at once, also when a holder is killed.
@@ -90,6 +130,8 @@ class Turns:
         self._open = None
         try:
             with shared.stack:
+                if not shared.is_whole():
+                    raise Torn
                 shared.connection.commit()
         except BaseException as error:
             shared.error = error
