@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, event, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.export import files, jobs, members
@@ -25,6 +25,7 @@ from service.fhir.json import JsonError, encode, parse
 from service.fhir.shown import shown
 from service.issues import Issue, issue, outcome
 from service.store import Store, StoreError, cuts
+from service.store.engine import Database
 from service.store.tables import resource, version
 from service.store.values import micros
 
@@ -44,6 +45,18 @@ class Limits:
     size: int = 100_000_000
     hours: int = 24
     most: int = 2
+
+
+def own(store: Store) -> Store:
+    """The same record over connections of its own, which the caller closes: they remember little of what they read."""
+    database = Database(store.database.url, pool=2)
+    if database.is_sqlite:
+
+        @event.listens_for(database.engine, "connect")
+        def connected(connection: Any, _: Any) -> None:
+            connection.execute("PRAGMA cache_size=-4096")
+
+    return Store(database, store.parameters, clock=store.clock, expand=store.expand, ids=store.ids)
 
 
 @dataclass

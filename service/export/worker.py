@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.export.run import Limits, Runner
+from service.export.run import Limits, Runner, own
 from service.store import Store, StoreError
 
 # Seconds between two looks for jobs that another process was told of, and between two looks for what is over.
@@ -43,7 +43,13 @@ class Worker:
             self._thread.join(seconds)
 
     def _loop(self) -> None:
-        runner = Runner(self._store(), self._folder, self._limits, self._stop.is_set)
+        store = own(self._store())
+        try:
+            self._run(Runner(store, self._folder, self._limits, self._stop.is_set))
+        finally:
+            store.close()
+
+    def _run(self, runner: Runner) -> None:
         idle = _SWEEP
         while not self._stop.is_set():
             self._wake.clear()

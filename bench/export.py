@@ -1,0 +1,154 @@
+"""Bulk export: resources a second and the most memory, from 10,000 to a million, beside two other ways.
+
+`python -m bench export`; YHDESSA_BENCH_EXPORT says how many at most (1000000), and with YHDESSA_BENCH_POSTGRESQL=1 it
+is done on PostgreSQL as well. The other ways, in the same run: `SELECT body` straight into one file (what the disk and
+the driver leave no way to beat), and search pages of 1,000 over the store (what a client without `$export` would do).
+Each runs in a process of its own, so that the memory is its own.
+"""
+
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.store import fill
+from service.clock import now
+from service.export import jobs
+from service.export.jobs import Job
+from service.export.run import Limits, Runner, own
+from service.export.snapshot import take
+from service.export.wanted import ANY, Wanted
+from service.fhir.definitions import core
+from service.store import EVERYTHING, Store, open_store, schema
+from service.store.engine import Database
+from service.store.values import micros
+from tests.store import postgres
+
+MOST = int(os.environ.get("YHDESSA_BENCH_EXPORT", "1000000"))
+BAR = 50_000
+# Memory may grow by this much from the smallest to the largest store.
+FLAT = 1.3
+Measured = tuple[float, float, float, int]
+
+
+def export(store: Store, folder: Path) -> int:
+    """The export as a client gets it: job, files, synced to the disk."""
+    wanted = Wanted("system", "bench", (ANY,), "everything")
+    job = Job("bench", "bench", "", jobs.WAITING, wanted, take(store), micros(now()), 0, 0, 0, None, None)
+    store.database.write(lambda connection: jobs.begin(connection, job))
+    Runner(store, folder, Limits()).once()
+    with store.database.read() as connection:
+        return sum(one.count for one in jobs.files(connection, job.id))
+
+
+def dump(store: Store, folder: Path) -> int:
+    """Every body there is, in no order and of no moment."""
+    count = 0
+    with store.database.read() as connection, (folder / "dump").open("wb") as stream:
+        found = connection.exec_driver_sql("SELECT body FROM version").yield_per(1000)
+        for some in found.partitions():
+            stream.write(b"\n".join(row[0] for row in some) + b"\n")
+            count += len(some)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return count
+
+
+def pages(store: Store, folder: Path) -> int:
+    """Search pages, one after the other; at most a tenth of all, for the time it takes."""
+    count, most = 0, 100_000
+    with (folder / "pages").open("wb") as stream:
+        for name in ("CarePlan", "Patient"):
+            query = store.query(name, [("_count", "1000"), ("_total", "none")])
+            page: str | None = None
+            while count < most:
+                found = store.search(query, EVERYTHING, page)
+                stream.writelines((one.body or b"") + b"\n" for one in found.entries)
+                count += len(found.entries)
+                page = found.next
+                if page is None:
+                    break
+    return count
+
+
+WAYS: dict[str, Callable[[Store, Path], int]] = {"$export": export, "SELECT body": dump, "search pages": pages}
+
+
+def measure(way: str, url: str | None, data: str, results: Any) -> None:
+    """One way in this process: seconds by the clock, seconds of work, the most memory in MB, resources."""
+    with tempfile.TemporaryDirectory(dir=data) as folder:
+        store = own(open_store(url, Path(data), core()))
+        store.parameters.of("CarePlan")
+        began, worked = time.perf_counter(), time.process_time()
+        count = WAYS[way](store, Path(folder))
+        took, work = time.perf_counter() - began, time.process_time() - worked
+        store.close()
+    results.put((took, work, peak(), count))
+
+
+def peak() -> float:
+    """The most memory that this process has had, in MB; what it was started from does not count."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("this kernel does not say how much memory a process had")
+
+
+def alone(way: str, url: str | None, data: str) -> Measured:
+    start = multiprocessing.get_context("spawn")
+    results = start.Queue()
+    worker = start.Process(target=measure, args=(way, url, data, results))
+    worker.start()
+    found: Measured = results.get()
+    worker.join()
+    return found
+
+
+def table(url: str | None, data: str, backend: str) -> bool:
+    """Fill, measure, fill more; True where a bar was missed."""
+    print(f"| {backend}: stored | way | resources/s | of one core | peak memory |\n|---|---|---|---|---|")
+    memory: list[float] = []
+    missed, start = False, 0
+    for many in (10_000, 100_000, 1_000_000):
+        if many > MOST:
+            break
+        store = open_store(url, Path(data), core())
+        fill(store, start, many)
+        store.close()
+        start = many // 2
+        for way in WAYS:
+            took, work, most, count = alone(way, url, data)
+            print(f"| {many:,} | {way} | {count / took:,.0f} | {count / work:,.0f} | {most:.0f} MB |", flush=True)
+            if way == "$export":
+                memory.append(most)
+                # Where others use the machine as well, the work of the process says what it can do.
+                missed |= many >= 100_000 and backend == "SQLite" and count / work < BAR
+                database = open_store(url, Path(data), core())
+                database.database.write(lambda connection: jobs.remove(connection, "bench"))
+                database.close()
+    growth = memory[-1] / memory[0]
+    print(f"\nmemory of the largest beside the smallest: {growth:.2f} (bar {FLAT})\n", flush=True)
+    return missed or growth > FLAT
+
+
+def main() -> bool:
+    """Print the tables; True where a bar was missed."""
+    with tempfile.TemporaryDirectory() as folder:
+        missed = table(None, folder, "SQLite")
+    found = postgres.binaries() if os.environ.get("YHDESSA_BENCH_POSTGRESQL") else None
+    if found is not None:
+        with postgres.server(found) as where, tempfile.TemporaryDirectory() as folder:
+            url = postgres.new_database(where)
+            database = Database(url)
+            schema.upgrade(database)
+            database.close()
+            missed |= table(url, folder, "PostgreSQL")
+    return missed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
