@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench._figures import note
 from bench.store import case
 
 DOCUMENTS = int(os.environ.get("YHDESSA_BENCH_DOCUMENTS", "10000"))
@@ -71,7 +72,7 @@ def main() -> int:
     """Prints the tables; 1 where a bar is missed."""
     cores = len(os.sched_getaffinity(0))
     rates: dict[str, float] = {}
-    missed = False
+    missed, made = False, 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(folder / "some.ndjson", DOCUMENTS)
@@ -84,6 +85,7 @@ def main() -> int:
             took, memory, cpu = run(folder / "some.ndjson", out, kind)
             rates[kind] = DOCUMENTS / took
             seen.add(digest(out))
+            made = sum(one.stat().st_size for one in (out / "bundles").iterdir())
             shutil.rmtree(out)
             ratio = rates[kind] / rates["serial"]
             print(f"{kind:<12}{rates[kind]:>14,.0f}{ratio:>10.2f}{took:>10.1f}{cpu:>8.1f}{memory:>14.0f}", flush=True)
@@ -96,6 +98,14 @@ def main() -> int:
             memories.append(run(folder / f"{count}.ndjson", folder / f"m{count}", "processes")[1])
             print(f"{count:>12,}{memories[-1]:>10.0f} MB", flush=True)
         missed |= memories[-1] > GROWTH * memories[0]
+    note(
+        "batch",
+        serial=rates["serial"],
+        processes=rates["processes"],
+        cores=cores,
+        bytes_a_document=size / DOCUMENTS,
+        bytes_of_bundles=made / DOCUMENTS,
+    )
     return int(missed)
 
 
