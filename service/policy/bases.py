@@ -1,7 +1,7 @@
 """What permits what: the permissions and provisions that count for one recipient now, and why the others do not.
 
 A luovutuslupa exists only between social and health care (703/2023 53 §); to everybody else data go by a suostumus
-(703/2023 6 §) or by a provision. One never does the other's work. See docs/decisions/011.
+(703/2023 6 §) or by a provision. One never does the other's work. See docs/decisions/013.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -13,6 +13,11 @@ SECTORS = ("health", "social", "early-education", "school", "archive", "other")
 KINDS = ("luovutuslupa", "suostumus", "statutory")
 Kind = Literal["luovutuslupa", "suostumus", "statutory"]
 _NONE: Mapping[str, str] = MappingProxyType({})
+LOOK = frozenset({
+    "policy.no-sector", "policy.no-plan", "policy.sector-differs", "policy.invalid", "policy.place-leaves",
+    "policy.hetu-leaves", "policy.text-leaves", "policy.misshapen", "policy.period-unclear", "policy.no-provision",
+})  # fmt: skip
+"""Refusals that somebody must look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +86,8 @@ class Refused:
 
     issue: Issue
     explained: tuple[Step, ...] = ()
+
+    @property
+    def must_be_looked_at(self) -> bool:
+        """Whether this is no decision of the family or the law: the case or the settings must be put right first."""
+        return self.issue.key in LOOK

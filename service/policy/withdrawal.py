@@ -2,7 +2,7 @@
 
 Every status is `entered-in-error`, the only one that all these types have and record systems hide things by. `revoked`
 or `cancelled` would say of the plan, the measure, the meeting itself that it has ended, which is not so: the family has
-taken back a permission. The tag `withdrawn` tells that apart from a mistake. See docs/decisions/013.
+taken back a permission. The tag `withdrawn` tells that apart from a mistake. See docs/decisions/015.
 """
 
 import functools
