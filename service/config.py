@@ -104,6 +104,13 @@ class Settings:
         None, description="Folder with a region's own disclosure policies (`*.toml`). Unset: those of the program."
     )
     delivery_workers: int = setting(1, ge=1, le=64, description="Worker processes of `yhdessa deliver`.")
+    delivery_lease: int = setting(
+        60,
+        ge=2,
+        le=3600,
+        description="Seconds that a worker holds what it has in hand without renewing it; then others take it over. So"
+        " long what a worker had in hand waits when its machine fails.",
+    )
     delivery_metrics: int | None = setting(
         None, ge=1, le=65535, description="Port on loopback at which `yhdessa deliver` shows its metrics. Unset: none."
     )

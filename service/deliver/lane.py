@@ -28,7 +28,6 @@ from service.store.values import micros
 T = TypeVar("T")
 log = structlog.get_logger("deliver")
 
-LEASE = 60.0
 # Rows in hand at most, how many are looked at together, and for how long what was seen then is good.
 MOST = 48
 TOGETHER = 16
@@ -65,6 +64,7 @@ class Work:
     stopping: threading.Event
     name: str
     bodies: Bodies
+    lease: float
 
 
 class Lane:
@@ -111,7 +111,7 @@ class Lane:
             owners: dict[str, list[int]] = {}
             for id_, one in self._held.items():
                 owners.setdefault(one.owner, []).append(id_)
-        until = micros(self._work.clock() + timedelta(seconds=LEASE))
+        until = micros(self._work.clock() + timedelta(seconds=self._work.lease))
         for owner, ids in owners.items():
             kept = self._write(partial(claims.renew, owner=owner, ids=ids, until=until))
             with self._lock:
@@ -175,7 +175,7 @@ class Lane:
 
         def take(connection: Connection) -> list[Claim] | None:
             moment = self._work.clock()
-            at, until = micros(moment), micros(moment + timedelta(seconds=LEASE))
+            at, until = micros(moment), micros(moment + timedelta(seconds=self._work.lease))
             found = circuits.get(connection, receiver)
             # One worker tries one row; the others wait until it must be known what came of that.
             if found.is_open and not circuits.probe(connection, receiver, at, until):

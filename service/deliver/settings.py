@@ -83,6 +83,7 @@ TOP: Mapping[str, Key] = {
     "sector": Key("text", "Its sector, which decides what it may get.", required=True, choices=SECTORS),
     "kind": Key("text", "How plans are brought to it.", required=True, choices=KINDS),
     "url": Key("text", "Where they are brought.", required=True),
+    "lanes": Key("whole", "How many deliveries each worker brings at a time.", default="2"),
     "auth": Key("table", "How we show who we are, and know the receiver.", keys={}),
     "options": Key("table", "What is particular to the kind.", keys={}),
     "limits": Key("table", "How long we wait, and how much we read.", keys=LIMITS),
@@ -143,6 +144,7 @@ def read(file: Path) -> ReceiverSettings:
         options=made.get("options", {}),
         limits=Limits(**made.get("limits", {})),
         retries=Retries(**made.get("retries", {})),
+        lanes=min(made.get("lanes", 2), 64),
         folder=file.parent,
     )
 

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.clock import Clock
-from service.deliver.lane import LEASE, Lane, Work, run
+from service.deliver.lane import Lane, Work, run
 from service.deliver.metrics import Metrics
 from service.deliver.receivers.base import Receiver
 from service.deliver.shipments import Bodies, Kit
@@ -22,6 +22,8 @@ from service.store import Store, StoreError
 log = structlog.get_logger("deliver")
 
 IDLE = 0.5
+# Seconds that rows are held without being renewed.
+LEASE = 60.0
 # Of the five seconds that an operator gives us, what a lane may take to finish its sending.
 PATIENCE = 3.5
 # Seconds between two looks for receivers that are new.
@@ -41,13 +43,14 @@ class Worker:
         clock: Clock,
         metrics: Metrics | None = None,
         found: Found | None = None,
+        lease: float = LEASE,
     ) -> None:
         self.stopping = threading.Event()
         self.metrics = metrics or Metrics()
         self.failed = False
         self._found = found
         name = f"{socket.gethostname()}:{os.getpid()}"
-        self._work = Work(store, kit, clock, self.metrics, self.stopping, name, Bodies())
+        self._work = Work(store, kit, clock, self.metrics, self.stopping, name, Bodies(), lease)
         self.lanes = [Lane(self._work, one) for one in receivers for _ in range(one.settings.lanes)]
         self._threads: list[threading.Thread] = []
 
@@ -62,7 +65,7 @@ class Worker:
         self._look(once, idle)
         renewed = looked = time.monotonic()
         while (not once or self._busy()) and not self.stopping.wait(0.05 if once else 0.5):
-            if time.monotonic() - renewed > LEASE / 4:
+            if time.monotonic() - renewed > self._work.lease / 4:
                 self._renew()
                 renewed = time.monotonic()
             if not once and time.monotonic() - looked > LOOK:

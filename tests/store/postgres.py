@@ -33,16 +33,22 @@ def _unprivileged() -> dict[str, object]:
     return {"user": "postgres" if "postgres" in names else "nobody", "group": None, "extra_groups": []}
 
 
+def unprivileged_in(folder: Path) -> dict[str, object]:
+    """How to run the server with its data in `folder`, which becomes its own."""
+    how = _unprivileged()
+    if how:
+        entry = pwd.getpwnam(str(how["user"]))
+        os.chown(folder, entry.pw_uid, entry.pw_gid)
+        how["group"] = entry.pw_gid
+    return how
+
+
 @contextmanager
 def server(bin_folder: Path, *, durable: bool = False) -> Iterator[str]:
     """A running server; gives how to reach it. Unless `durable`, it does not wait for the disk."""
     with tempfile.TemporaryDirectory(prefix="yhdessa-pg-", dir="/tmp") as name:
         folder = Path(name)
-        how = _unprivileged()
-        if how:
-            user = pwd.getpwnam(str(how["user"]))
-            os.chown(folder, user.pw_uid, user.pw_gid)
-            how["group"] = user.pw_gid
+        how = unprivileged_in(folder)
         run = {"check": True, "stdout": subprocess.DEVNULL, "cwd": folder, **how}
         subprocess.run(
             [bin_folder / "initdb", "-D", folder / "data", "-U", "test", "-A", "trust", "-E", "UTF8", "--no-sync"],
