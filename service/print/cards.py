@@ -14,8 +14,10 @@ _UNCONFIRMED = frozenset({"proposed", "pending", "waitlist"})
 
 
 def cards(plan: Plan, words: Words, now: datetime | None) -> tuple[Card, ...]:
-    """The next contact, then whom to call."""
-    return _contact(plan, words, now), _workers(plan, words)
+    """The next contact, then whom to call. A copy may lack either, and then says nothing of it."""
+    contact = () if plan.is_copy and not plan.contacts else (_contact(plan, words, now),)
+    workers = () if plan.is_copy and not plan.responsible else (_workers(plan, words),)
+    return *contact, *workers
 
 
 def next_contact(plan: Plan, now: datetime | None) -> Contact | None:

@@ -32,6 +32,7 @@ from service.print.resources import (
 )
 from service.print.views import views
 
+COPY = "https://yhdessa.example/fhir/CodeSystem/copy"
 # Notes of these kinds are somebody's own: they do not travel on a paper that others may see.
 PRIVATE_NOTES = frozenset({"parents-own", "family-counselling"})
 
@@ -76,6 +77,7 @@ def gather(plan: Resource, resources: Resources, now: datetime | None = None) ->
         assessments=tuple(_assessments(plan, resources, people)),
         notes=tuple(progress(note, people) for note in objects(plan, "note") if not _private(note)),
         keeper=_keeper(plan, resources),
+        is_copy=any(one.get("system") == COPY for one in objects(part(plan, "meta"), "tag")),
         protected=protected(plan, resources),
     )
 

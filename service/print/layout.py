@@ -15,7 +15,7 @@ from service.print.words import Words
 def sheet(plan: Plan, words: Words, now: datetime | None, *, child: bool = False, copy_of: str | None = None) -> Sheet:
     """The family's sheet, or the child's."""
     found = childs.sections(plan, words, now) if child else sections(plan, words, now)
-    lacking = None if child else _lacking(plan, words)
+    lacking = None if child or plan.is_copy else _lacking(plan, words)
     title = words("My plan") if child and len(plan.children) < 2 else words("Our plan") if child else plan.title
     names = words.both(one.short if child else one.name for one in plan.children)
     today = day(now.astimezone(HELSINKI).date().isoformat(), words.language) if now else ""

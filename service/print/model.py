@@ -187,7 +187,10 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole plan. `protected`: somebody in the family has a non-disclosure order (turvakielto)."""
+    """The whole plan. `protected`: somebody in the family has a non-disclosure order (turvakielto).
+
+    `is_copy`: it is what a recipient was given, who knows nothing of the others.
+    """
 
     language: str
     status: str
@@ -217,4 +220,5 @@ class Plan:
     assessments: tuple[Assessment, ...]
     notes: tuple[Progress, ...]
     keeper: str
+    is_copy: bool = False
     protected: bool = False

@@ -22,7 +22,9 @@ def recipients(plan: Plan, words: Words, _now: datetime | None) -> Section:
         (words("Who is not given the plan, or not any more"), closed),
         (words("Who may tell us about your matters"), [one for one in plan.recipients if one.direction == "from"]),
     )
-    if not lists[0][1]:
+    if plan.is_copy:
+        blocks.append(Paragraph(words("This is a copy for one recipient. It does not tell who else has the plan.")))
+    elif not lists[0][1]:
         blocks.append(Paragraph(words("There is no permission in force to give this plan to others.")))
     for title, every in lists:
         blocks += [Heading(title)] if every and title else []

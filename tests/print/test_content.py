@@ -187,6 +187,20 @@ def test_a_copy_says_so_and_of_what() -> None:
     assert flat("Tämä on kopio") not in flat(tree(document(printed(bundle(name), plan, now=NOW))).whole())
 
 
+def test_what_a_copy_lacks_is_not_told_as_missing(twins: dict[str, Any]) -> None:
+    plan = next(one["resource"] for one in twins["entry"] if one["resource"]["resourceType"] == "CarePlan")
+    plan["meta"]["tag"] = [{"system": "https://yhdessa.example/fhir/CodeSystem/copy", "code": "copy"}]
+    plan["extension"] = []
+    plan["activity"] = [
+        one for one in plan["activity"] if "Appointment" not in one.get("reference", {}).get("reference", "")
+    ]
+    alone = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": plan}]}
+    said = printed(alone, format="html", language="en", now=NOW).decode()
+    assert "This is a copy for one recipient" in said
+    for claim in ("No time has been agreed", "No responsible worker", "What is missing", "no permission in force"):
+        assert claim not in said
+
+
 def test_the_childs_sheet_is_short_and_without_grown_up_matters() -> None:
     name, plan = "aika-shared-plan-measures-abc", "suunnitelma-eino"
     pdf = document(printed(bundle(name), plan, language="fi", child=True, now=NOW))
