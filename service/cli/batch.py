@@ -65,7 +65,7 @@ def command(
     when all is done. The same command again does only what is missing. Exit code 1: some documents were rejected; 3:
     the run is not whole.
     """
-    from service.cli.batch_work import Work, close, engine
+    from service.cli.batch_work import Work, close, engine, warm
     from service.export import lock
     from service.export.plan import Header
     from service.export.targets import TargetError, open_target
@@ -76,6 +76,8 @@ def command(
     target = open_target(_absolute(out))
     gc.disable()
     made, setup = engine(given, variant)
+    if kind == "processes":
+        warm(made)
     # What is loaded is shared with the workers as long as nobody touches it.
     gc.freeze()
     gc.enable()
@@ -83,7 +85,9 @@ def command(
         there = ", ".join(f"`{name}`" for name in made.catalogue.variants)
         raise click.BadParameter(issue("cli.unknown-variant", name=variant, there=there).text(spoken()))
     header = Header(sources, setup, "load" if load else "bundles", partition, _SIZE)
-    work = Work(target.url, setup, given, variant, load)
+    # What may hold a password does not travel: the workers of a cluster have it in their own settings.
+    own = tuple(one for one in given if kind not in ("dask", "spark") or one[0] != "database")
+    work = Work(target.url, setup, own, variant, load)
     language = flags["lang"] or spoken()
     try:
         with _stoppable(), lock.held(target, now(), take_over=take_over):

@@ -12,7 +12,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from service import config
+from service import assets, config
 from service.cli.engine import converter, settings
 from service.export.batch import complete
 from service.export.executors import Done
@@ -60,6 +60,12 @@ def engine(flags: tuple[tuple[str, Any], ...], variant: str | None) -> "tuple[Co
             made = converter(chosen)
             _made[key] = made, _setup(made, chosen, variant)
         return _made[key]
+
+
+def warm(made: "Converter") -> None:
+    """Convert an example: what is made when a document first needs it is made once, and not by every forked worker."""
+    for file in sorted((assets.schemas() / "source" / "examples").glob("*-case-*.json"))[:1]:
+        made.convert_text(file.read_bytes())
 
 
 def _setup(made: "Converter", chosen: config.Settings, variant: str | None) -> str:
