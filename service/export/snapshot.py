@@ -19,6 +19,7 @@ from service.store.visibility import visible
 # A chunk ends with the first of these; the second in bytes, which one large resource may exceed.
 ROWS, BYTES = 2000, 4_000_000
 _FETCHED = 100
+_NOT_FOR_CHUNKS = ("enable_hashjoin", "enable_mergejoin", "enable_seqscan", "enable_sort", "jit")
 
 
 class Row(NamedTuple):
@@ -119,8 +120,7 @@ def chunks(
 def _in_order(connection: Connection) -> None:
     """Keep PostgreSQL from joining everything anew for each chunk: it cannot know that almost every row fits."""
     if connection.dialect.name != "sqlite":
-        for name in ("hashjoin", "mergejoin", "seqscan", "sort"):
-            connection.exec_driver_sql(f"SET LOCAL enable_{name} = off")
+        connection.exec_driver_sql("; ".join(f"SET LOCAL {name} = off" for name in _NOT_FOR_CHUNKS))
 
 
 def among(
