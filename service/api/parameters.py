@@ -79,7 +79,10 @@ def read_body() -> Any:
         return None
     if sent() not in FHIR_TYPES:
         raise refused("http.media-type", possible=", ".join(FHIR_TYPES))
-    return parse(data)
+    read = parse(data)
+    if read is None:  # `null` is no way to send nothing.
+        raise refused("http.not-a-resource")
+    return read
 
 
 def is_parameters(read: Any) -> bool:
