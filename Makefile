@@ -8,8 +8,9 @@ SYNC = UV_PROJECT_ENVIRONMENT=$(CURDIR)/$(VENV) UV_PYTHON=$(CURDIR)/$(BIN)/pytho
 	UV_NO_PROGRESS=1 UV_COMPILE_BYTECODE=1 VIRTUAL_ENV= $(UV) sync --frozen --quiet
 TEST_ARGS ?= -n 2
 SECONDS ?= 60
+ROUNDS ?= 500
 
-.PHONY: install demo test interop fuzz lint format docs schema bench image clean help
+.PHONY: install demo test interop faults fuzz lint format docs schema bench image clean help
 .DEFAULT_GOAL := install
 
 install: $(VENV)/.installed  ## set everything up in .venv/ (the default)
@@ -22,6 +23,10 @@ test: install  ## every test
 
 interop: install  ## our verdicts and maps beside those of others (with Java and Maven, Node and npm)
 	@failed=0; for one in validator fml javascript clients hapi; do $(BIN)/python -m tests.interop.$$one || failed=1; done; exit $$failed
+
+faults: install  ## processes killed at random, ROUNDS times (500) on each database; every plan must be where it should, once
+	@$(BIN)/python -m tests.faults.rounds --rounds $(ROUNDS)
+	@YHDESSA_EXPORT_KILLS=13 $(BIN)/pytest tests/export/test_kill.py
 
 fuzz: install  ## made-up inputs against every reader, SECONDS each (60); led by coverage where atheris is installed
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || echo "atheris is not installed ($(UV) pip install atheris): mutating blindly"
