@@ -15,9 +15,10 @@ from sqlalchemy import func, select
 from service.api.caller import caller
 from service.api.context import store
 from service.api.errors import refused
+from service.deliver.backlog import Backlog
 from service.issues import Issue
 from service.store import Store
-from service.store.tables import audit_head, document, outbox, resource
+from service.store.tables import audit_head, document, resource
 
 REGISTRY = CollectorRegistry()
 REQUESTS = Counter("yhdessa_requests", "Requests answered.", ("method", "route", "status"), registry=REGISTRY)
@@ -41,6 +42,7 @@ def metrics() -> Response:
         text = generate_latest(REGISTRY)
     sizes = CollectorRegistry()
     sizes.register(_Sizes(store()))
+    sizes.register(Backlog(store().database, store().clock))
     return Response(text + generate_latest(sizes), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -68,16 +70,12 @@ class _Sizes(Collector):
 
     def collect(self) -> Iterator[Metric]:
         resources = GaugeMetricFamily("yhdessa_resources", "Resources that are not deleted.", labels=("type",))
-        waiting = GaugeMetricFamily("yhdessa_deliveries", "Deliveries by state.", labels=("state",))
         with self._store.database.read() as connection:
             by_type = select(resource.c.type, func.count()).where(resource.c.deleted == 0).group_by(resource.c.type)
             for name, number in connection.execute(by_type):
                 resources.add_metric([name], number)
-            for state, number in connection.execute(select(outbox.c.state, func.count()).group_by(outbox.c.state)):
-                waiting.add_metric([state], number)
             documents = connection.execute(select(func.count()).select_from(document)).scalar_one()
             entries = connection.execute(select(func.coalesce(func.max(audit_head.c.seq), 0))).scalar_one()
         yield resources
-        yield waiting
         yield GaugeMetricFamily("yhdessa_kept_documents", "Source documents.", value=documents)
         yield GaugeMetricFamily("yhdessa_use_log_rows", "Rows of the use log.", value=entries)

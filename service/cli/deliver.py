@@ -141,7 +141,7 @@ def _serve_metrics(chosen: "Settings", metrics: "Metrics", port: int) -> None:
 
     from service.cli.delivering import opened
     from service.clock import now
-    from service.deliver.metrics import Backlog
+    from service.deliver.backlog import Backlog
 
     registry = metrics.shown()
     registry.register(Backlog(opened(chosen).database, now))

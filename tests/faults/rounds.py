@@ -184,9 +184,13 @@ def play(kind: str, rounds: int, seed: int, *, show: bool = False) -> dict[str, 
         client = Client(running.port, random.Random(seed + 1))
         thread = threading.Thread(target=client.run, daemon=True)
         thread.start()
-        victims = ["worker", "worker", "service", *(["database"] if kind == "postgresql" else [])]
+        victims = ["worker", "worker", "worker", "service", *(["database"] if kind == "postgresql" else [])]
         until(lambda: client.accepted >= 3 or bool(client.error), "nothing is accepted")
         for number in range(rounds):
+            # Something new is on its way whenever something is killed.
+            before, patience = client.accepted, time.monotonic() + 20
+            while client.accepted == before and not client.error and time.monotonic() < patience:
+                time.sleep(0.02)
             time.sleep(dice.random() * 0.8)
             running.kill(dice.choice(victims), dice)
             running.revive()
