@@ -133,7 +133,8 @@ def _described(row: Row) -> dict[str, Any]:
     """What the law wants said of a disclosure and has no element of its own."""
     detail = row.event().detail
     providers = [("provider", one) for one in detail.provider.split()]
-    told = (*providers, ("basis", detail.basis), ("request", detail.request))
+    sent = [("sha256", one) for one in detail.digests]
+    told = (*providers, ("basis", detail.basis), ("request", detail.request), *sent, ("confirmed", detail.confirmed))
     further = [{"type": name, "valueString": value} for name, value in told if value]
     made: dict[str, Any] = {"description": detail.description} if detail.description else {}
     made["type"] = _coding("http://terminology.hl7.org/CodeSystem/audit-entity-type", "4", "Other")
