@@ -34,6 +34,8 @@ from service.issues import issue
 )
 @click.option("--fetch-private/--no-fetch-private", default=None, help="Whether keys may come from private addresses.")
 @click.option("--rate", type=click.IntRange(0), help="Requests a second a client may make.  [default: 100]")
+@click.option("--client-ids", type=click.Choice(["own", "any"]), help="Ids that clients may choose.  [default: own]")
+@click.option("--telemetry/--no-telemetry", default=None, help="Whether traces are sent (OpenTelemetry).")
 @click.option("--max-body", type=click.IntRange(1000), help="Longest request body in bytes.  [default: 20000000]")
 @click.option("--exports", type=click.Path(file_okay=False, path_type=Path), help="Folder for bulk exports.")
 @click.option("--export-runners", type=click.IntRange(0, 16), help="Bulk exports that run at once.  [default: 1]")
