@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 # Seconds: until a client has seen that the service is ready, and how long one document waits for another at most.
-PAUSE = 0.2
+PAUSE = 0.05
 PATIENCE = 2.0
 
 
