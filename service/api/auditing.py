@@ -48,8 +48,11 @@ class Use:
         """Note resources that are shown or written, the patients they are about, and whose registers they are in."""
         for one in found:
             self.mention(one.reference, one.body)
-            if one.organisation and one.organisation not in self.providers:
-                self.providers.append(one.organisation)
+            self.of(one.organisation)
+
+    def of(self, *organisations: str) -> None:
+        """Note whose registers are used."""
+        self.providers += [one for one in organisations if one and one not in self.providers]
 
     def mention(self, reference: str, body: bytes | None) -> None:
         if len(self.entities) < _MOST and reference not in self.entities:

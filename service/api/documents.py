@@ -64,6 +64,7 @@ def take(text: bytes, *, dry_run: bool, whole: bool, event: bool) -> Accepted:
             auditing.use().is_recorded = True
     for reference in (*done.resources, *done.written):
         auditing.use().mention(reference, None)
+    auditing.use().of(*{one.stored.organisation for one in done.written.values() if one.stored is not None})
     count_document(done.status, done.issues)
     return done
 

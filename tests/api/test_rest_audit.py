@@ -107,6 +107,13 @@ def test_whose_data_was_used(app: Flask, client: FlaskClient) -> None:
     assert [one["valueString"] for one in detail] == ["2.999.1", "2.999.2"]
 
 
+def test_whose_documents_an_admin_brings(app: Flask, client: FlaskClient, example: bytes) -> None:
+    register(app, "c", "2.999.3", "admin")
+    line = encode(parse(example)) + b"\n"
+    client.post("/documents", data=line, content_type="application/x-ndjson", headers=bearer(app, "c"))
+    assert rows(app)[-1].event().detail.provider == parse(example)["source"]["organisation"]
+
+
 def test_refused_callers_and_logins_are_logged(app: Flask, client: FlaskClient) -> None:
     register(app, "kunta-1", "2.999.13.10.1", "source")
     client.get("/fhir/Patient/p")
