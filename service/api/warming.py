@@ -40,16 +40,24 @@ class OneByOne:
     def warm(self, converter: Converter) -> threading.Thread:
         """Converts the examples of cases beside what else goes on; the thread ends when everything is compiled."""
         files = sorted((assets.schemas() / "source" / "examples").glob("*-case-*.json"))
-        thread = threading.Thread(target=self._run, args=(converter, files), name="warm", daemon=True)
+        thread = threading.Thread(target=self.run, args=(converter, files), name="warm", daemon=True)
         thread.start()
         return thread
 
-    def _run(self, converter: Converter, files: Sequence[Path]) -> None:
+    @property
+    def is_warming(self) -> bool:
+        """Whether there is still something to compile."""
+        return self._turn is not None
+
+    def run(self, converter: Converter, files: Sequence[Path]) -> None:
+        """Converts these documents, each in its turn; then all are let in at once."""
         turn = self._turn
         if turn is None:
             return
         threading.Event().wait(PAUSE)
-        for file in files:
-            with turn:
-                converter.convert_text(file.read_bytes())
-        self._turn = None
+        try:
+            for file in files:
+                with turn:
+                    converter.convert_text(file.read_bytes())
+        finally:
+            self._turn = None

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ def test_documents_are_taken_while_the_rest_is_compiled(engine: Engine, app: Fla
     assert client.post("/documents", data=example, content_type="application/json").status_code == 201
     assert client.get("/health").status_code == 200
     thread.join()
+    assert not door.is_warming
     assert client.post("/documents", data=example, content_type="application/json").status_code == 200
 
 
@@ -42,3 +44,12 @@ def test_a_document_waits_for_another_but_not_for_ever(monkeypatch: pytest.Monke
     assert Client(door).get("/quick").status_code == 200
     go_on.set()
     first.join()
+
+
+def test_documents_are_let_in_freely_even_where_an_example_cannot_be_read(
+    engine: Engine, app: Flask, tmp_path: Path
+) -> None:
+    door = OneByOne(app)
+    with pytest.raises(FileNotFoundError):
+        door.run(engine.converter, [tmp_path / "gone.json"])
+    assert not door.is_warming
