@@ -11,8 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench._cases import case
 from bench._figures import note
-from bench.store import case, fill
+from bench.store import fill
 from service.fhir.definitions import core
 from service.store import open_store
 

@@ -14,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench._cases import case
 from bench._figures import note
-from bench.store import case
 
 DOCUMENTS = int(os.environ.get("YHDESSA_BENCH_DOCUMENTS", "10000"))
 BAR = 1.8
@@ -93,7 +93,8 @@ def main() -> int:
         missed |= cores >= 2 and rates["processes"] < BAR * rates["serial"]
         print("\nmemory of a worker, by how many documents there are:")
         memories = []
-        for count in (DOCUMENTS // 10, DOCUMENTS):
+        # From two parts on: a smaller run has smaller parts.
+        for count in sorted({max(DOCUMENTS // 10, 1000), max(DOCUMENTS, 1000)}):
             write(folder / f"{count}.ndjson", count)
             memories.append(run(folder / f"{count}.ndjson", folder / f"m{count}", "processes")[1])
             print(f"{count:>12,}{memories[-1]:>10.0f} MB", flush=True)

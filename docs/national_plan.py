@@ -10,8 +10,8 @@ YEARS = 10
 MEETINGS = 105
 """Held meetings of Pohjois-Savo in 2022."""
 SCENARIOS = (("every area as Pohjois-Savo in 2022", 1), ("ten times as many", 10), ("a hundred times as many", 100))
-RESOURCES = 26
-"""Of a case with a meeting, a team and a plan, as the benchmarks make it."""
+RESOURCES = 17
+"""Of a family's own, of the case that the benchmarks make; workers and organisations come once."""
 VERSIONS = 3
 """Of a document, from the first to the last."""
 

@@ -305,3 +305,56 @@ def test_a_part_is_the_same_bytes_wherever_it_runs(tmp_path: Path) -> None:
         assert (done.documents, done.converted, done.failure) == (2, 1, None)
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
     assert len(tree(tmp_path / "one")) == 3
+
+
+def test_a_place_out_of_reach_leaves_only_its_part_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = documents(tmp_path / "a.ndjson", 1, 2), documents(tmp_path / "b.ndjson", 3, 4)
+    run(tmp_path / "whole", first, second)
+    real, tries = sources._plain, []
+
+    def plain(piece: sources.Piece) -> Any:
+        if piece.url == str(first):
+            tries.append(piece)
+            raise ConnectionResetError("gone")
+        return real(piece)
+
+    monkeypatch.setattr(sources, "_plain", plain)
+    monkeypatch.setattr(sources, "_PATIENCE", (0.0, 0.0))
+    done = run(tmp_path / "out", first, second)
+    assert done.manifest is None
+    assert [one.key for one in done.failures] == ["batch.unreachable"]
+    assert len(tries) == 3
+    assert made(tmp_path / "out") == [3, 4]
+    assert "a.ndjson" in (tmp_path / "out" / "report.txt").read_text("utf-8")
+    monkeypatch.undo()
+    assert run(tmp_path / "out", first, second).manifest is not None
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+
+
+def test_the_bar_tells_rate_and_rejects(capsys: pytest.CaptureFixture[str]) -> None:
+    from service.cli.batch_progress import Bar
+    from service.export.plan import Totals
+
+    with Bar() as bar:
+        bar.begin(Totals(3, 1500), 500)
+        bar.part(Done(1, 500, 498))
+        bar.part(Done(2, 500, 500))
+    shown = capsys.readouterr().err
+    assert "1,500/1,500" in shown
+    assert "2 ✗" in shown
+    assert "/s" in shown
+
+
+@pytest.mark.parametrize("language", ["fi", "sv", "en"])
+def test_the_report_in_each_language(tmp_path: Path, language: str) -> None:
+    from service.export.report import Report
+
+    file = documents(tmp_path / "a.ndjson", 1, *([-1] * 300))
+    run(tmp_path / "out", file, lines=100)
+    found = _report(tmp_path / "out")
+    made_ = Report(failures=["x"], documents=1, converted=1)
+    assert "x" in made_.text(language)
+    assert len(found["rejects"]) == found["rejected"] == 300
+    text = (tmp_path / "out" / "report.txt").read_text("utf-8")
+    assert text.count("[intake.missing]") == 200
+    assert "rejects/" in text
