@@ -24,8 +24,7 @@ def copies(chosen: Minimiser) -> tuple[list[dict[str, Any]], Guard]:
     going[0].setdefault("extension", []).append(marks.copy_of(chosen.case))
     if chosen.protected:
         _phones_only(going)
-    together = BETWEEN.join(sayings(going))
-    if secrets.tells(together) or secrets.tells_hetu(together):
+    if secrets.tells(BETWEEN.join(sayings(going)) if chosen.protected else "") or secrets.check_made(going):
         going = [_clean(one, chosen, secrets) for one in going]
     less = {one.resource for one in chosen.steps if not one.kept}
     made = [_copy(one, chosen, less) for one in going]

@@ -1,10 +1,11 @@
 """The decision: may this recipient get this plan, which parts of it, and on what basis."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from service.fhir.definitions import ours
 from service.fhir.reading import objects, string
 from service.issues import Issue, issue
 from service.pipeline import OURS, Narrator
@@ -34,9 +35,9 @@ def may(
     """What of the plan `recipient` may get now, or why nothing.
 
     `bundle` is a collection Bundle with the CarePlan first and all that belongs to it, `permissions` are the Consents
-    in force or not, `now` has an offset. `narrator` writes the narrative of what is left; with a `validator` the result
-    is checked once more, and an error in it is a refusal. The same arguments always give the same Bundle, on whatever
-    moment of the same permissions.
+    in force or not, `now` has an offset. `narrator` writes the narrative of what is left. The result is checked by
+    `validator`, without one by that of our own definitions: an error in it is a refusal. The same arguments always give
+    the same Bundle, on whatever moment of the same permissions.
     """
     case = Case(bundle)
     sector = policy.sectors.get(recipient.sector)
@@ -54,13 +55,17 @@ def may(
     if narrator:
         made[0] = _narrated(made, narrator)
     out = marks.bundle(made)
-    wrong = [one for one in validator.validate(out, options=OURS) if one.is_error] if validator else []
+    wrong = [one for one in (validator or _validator()).validate(out, options=OURS) if one.is_error]
     if wrong:
         return Refused(issue("policy.invalid", first=wrong[0].text(), expression=wrong[0].expression or ""), steps)
-    # What was withheld is not looked for here: whoever made this had nothing else to write.
-    if leaks := replace(last, withheld=tuple).check_value(out):
+    if leaks := last.check_made(out):
         return Refused(leaks[0], steps)
     return Permitted(out, tuple(one.basis for one in found.grants), steps, last)
+
+
+@functools.cache
+def _validator() -> Validator:
+    return Validator(ours())
 
 
 def _out_of_question(recipient: Recipient, case: Case, sector: Sector | None) -> Issue | None:

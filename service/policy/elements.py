@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from service.fhir.definitions import Definitions
 from service.fhir.model import TypeModel
 
 ROOT = "https://yhdessa.example/fhir"
 EXTENSION, IDENTIFIER = "extension:", "identifier:"
 _CONTAINERS = (dict, list)
-_REFERENCE = ("reference", "type", "identifier", "display")
 
 Dropped = Callable[[str], None]
 """Is told the path of what is not taken along."""
@@ -31,14 +31,25 @@ class ElementError(ValueError):
 
 @dataclass(slots=True)
 class Rule:
-    """What of one object goes: None stands for a plain value, `reference` for a Reference.
+    """What of one object goes; None stands for a plain value. `identifiers` None means identifiers of all kinds."""
 
-    `identifiers` are the kinds of identifiers that go, as (member, value) of an Identifier; None means all of them.
-    """
-
-    children: dict[str, "Rule | str | None"] = field(default_factory=dict)
+    children: dict[str, "Rule | None"] = field(default_factory=dict)
     extensions: dict[str, "Rule"] = field(default_factory=dict)
-    identifiers: tuple[tuple[str, str], ...] | None = None
+    identifiers: "Kinds | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """Kinds of identifiers: those of these systems, and those of these uses whose system has no name of its own."""
+
+    systems: frozenset[str]
+    uses: frozenset[str]
+    named: frozenset[str]
+
+    def has(self, identifier: Mapping[str, Any]) -> bool:
+        """A personal identity code is one whatever its use."""
+        system = identifier.get("system")
+        return system in self.systems if system in self.named else identifier.get("use") in self.uses
 
 
 class Names:
@@ -46,15 +57,17 @@ class Names:
 
     def __init__(
         self,
-        model: TypeModel,
+        definitions: Definitions,
         types: Mapping[str, Iterable[str]],
         extensions: Mapping[str, str],
         identifiers: Mapping[str, Mapping[str, str]],
     ) -> None:
-        self._model = model
+        self._definitions = definitions
+        self._model: TypeModel = definitions.model
         self._types = {name: tuple(paths) for name, paths in types.items()}
         self._extensions = extensions
         self._identifiers = identifiers
+        self._systems = frozenset(one["system"] for one in identifiers.values() if "system" in one)
         self._made: dict[str, Rule] = {}
         self._keys: dict[str, dict[str, str]] = {}
 
@@ -77,48 +90,56 @@ class Names:
         for step, below in tree.items():
             here = f"{at}.{step}"
             if step.startswith(EXTENSION):
-                rule.extensions[self.url(step.removeprefix(EXTENSION))] = self._extension(below, here)
+                url = self.url(step.removeprefix(EXTENSION))
+                rule.extensions[url] = self._extension(url, below, here)
             elif step.startswith(IDENTIFIER):
                 kinds.append(self._kind(step.removeprefix(IDENTIFIER), here))
                 rule.children["identifier"] = self._of_type("Identifier", here)
             else:
                 self._child(rule, type_name, step, below, here)
-        rule.identifiers = tuple(kinds) if kinds else None
+        if kinds:
+            uses = frozenset(value for member, value in kinds if member == "use")
+            rule.identifiers = Kinds(
+                frozenset(value for member, value in kinds if member == "system"), uses, self._systems
+            )
         return rule
 
     def _child(self, rule: Rule, type_name: str, step: str, below: _Tree, here: str) -> None:
         found = self._elements(type_name).get(step)
         if found is None:
             raise ElementError(here, "policy.no-such-element")
-        if found == "Reference":
-            rule.children[step] = "reference"
-        elif self._model.kind(found) == "primitive-type":
+        if self._model.kind(found) == "primitive-type":
             rule.children[step] = None
             if below:
                 rule.children[f"_{step}"] = self._build("Element", below, here)
         else:
             rule.children[step] = self._build(found, below, here) if below else self._of_type(found, here)
 
-    def _extension(self, below: _Tree, at: str) -> Rule:
-        rule = Rule({"url": None})
+    def _extension(self, url: str, below: _Tree, at: str) -> Rule:
         if below:
-            rule.extensions = {part: self._extension({}, f"{at}.{part}") for part in below}
-            return rule
-        if "Extension" not in self._made:
-            self._made["Extension"] = Rule({"url": None, **self._values(at)})
-        return self._made["Extension"]
+            parts = {part: Rule({"url": None, **self._values(url, part, at)}) for part in below}
+            return Rule({"url": None}, parts)
+        return Rule({"url": None, **self._values(url, "", at)})
 
-    def _values(self, at: str) -> dict[str, Rule | str | None]:
-        """`value[x]` of the types that may go at all."""
-        found: dict[str, Rule | str | None] = {}
+    def _values(self, url: str, part: str, at: str) -> dict[str, Rule | None]:
+        """`value[x]` of an extension, or of a part of it, of the types that its definition names."""
+        found: dict[str, Rule | None] = {}
+        allowed = self._value_types(url, part)
+        if not allowed:
+            raise ElementError(f"{at}", "policy.no-such-element")
         for key, name in self._model.child("Extension", "value") or ():
-            if self._model.kind(name) == "primitive-type":
-                found[key] = None
-            elif name == "Reference":
-                found[key] = "reference"
-            elif name in self._types:
-                found[key] = self._of_type(name, at)
+            if name in allowed:
+                found[key] = None if self._model.kind(name) == "primitive-type" else self._of_type(name, at)
         return found
+
+    def _value_types(self, url: str, part: str) -> frozenset[str]:
+        structure = self._definitions.get("StructureDefinition", url) or {}
+        wanted = f"Extension.extension:{part}.value[x]" if part else "Extension.value[x]"
+        for view in ("differential", "snapshot"):
+            for element in structure.get(view, {}).get("element", ()):
+                if element.get("id") == wanted and "type" in element and element.get("max") != "0":
+                    return frozenset(one["code"] for one in element["type"])
+        return frozenset()
 
     def _of_type(self, name: str, at: str) -> Rule:
         if name not in self._made:
@@ -163,7 +184,7 @@ def taken(value: Mapping[str, Any], rule: Rule, at: str, dropped: Dropped) -> di
     return out
 
 
-def _item(item: Any, child: Rule | str | None, holder: Rule | None, at: str, dropped: Dropped) -> Any:
+def _item(item: Any, child: Rule | None, holder: Rule | None, at: str, dropped: Dropped) -> Any:
     if type(item) is list:
         every = (_item(one, child, holder, f"{at}[{number}]", dropped) for number, one in enumerate(item))
         return [one for one in every if one is not None]
@@ -175,17 +196,10 @@ def _item(item: Any, child: Rule | str | None, holder: Rule | None, at: str, dro
     if type(item) is not dict:
         dropped(at)
         return None
-    if child == "reference":
-        return {key: item[key] for key in _REFERENCE if key in item} or None
-    if holder is not None and holder.identifiers is not None and not _chosen(item, holder.identifiers):
+    if holder is not None and holder.identifiers is not None and not holder.identifiers.has(item):
         dropped(at)
         return None
-    assert isinstance(child, Rule)
     return taken(item, child, at, dropped) or None
-
-
-def _chosen(identifier: Mapping[str, Any], kinds: Iterable[tuple[str, str]]) -> bool:
-    return any(identifier.get(member) == value for member, value in kinds)
 
 
 def _extensions(items: Any, rule: Rule, at: str, dropped: Dropped) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from service import assets
-from service.fhir.definitions import core
+from service.fhir.definitions import ours
 from service.issues import Issue, issue
 from service.policy.elements import ElementError, Names, Rule
 
@@ -84,7 +84,7 @@ class Policy:
         """The policies in the folder `path`, or those that travel with the program; `PolicyError`."""
         folder = path or assets.schemas() / "policy"
         common = _read(folder / COMMON)
-        names = Names(core().model, common["types"], common["extensions"], common["identifiers"])
+        names = Names(ours(), common["types"], common["extensions"], common["identifiers"])
         sectors: dict[str, Sector] = {}
         for file in sorted(folder.glob("*.toml")):
             if file.name != COMMON:

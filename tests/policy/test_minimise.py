@@ -214,6 +214,32 @@ def test_a_foreign_element_stays() -> None:
     assert [one.kept for one in found.explained if one.resource == "Observation/o"] == [False]
 
 
+def test_a_personal_identity_code_is_one_whatever_its_use() -> None:
+    case = with_recipient(example(ABC), OID, "school")
+    child, worker = resources(case, "Patient")[0], resources(case, "Practitioner")[0]
+    for use in ("usual", "secondary", "temp"):
+        child["identifier"].append({"use": use, "system": "urn:oid:1.2.246.21", "value": HETU})
+    worker["identifier"] = [{"use": "official", "system": "urn:oid:1.2.246.21", "value": HETU}]
+    subject = {"identifier": {"use": "usual", "system": "urn:oid:1.2.246.21", "value": HETU}, "display": "Eino"}
+    plan(case)["contributor"].append(subject)
+    found = permitted(case, OID, "school", [consent(case, OID, EVERYTHING)])
+    assert HETU not in encode(found.bundle).decode()
+
+
+def test_what_is_hidden_in_a_reference_or_an_extension_stays() -> None:
+    case = with_recipient(example(ABC), OID, "health")
+    plan(case)["contributor"].append({
+        "display": "Pentti", "extension": [{"url": "urn:x", "valueString": "vieras"}],
+        "identifier": {"system": "urn:x", "value": "1", "assigner": {"display": "vieras"}},
+    })  # fmt: skip
+    strength = next(one for one in plan(case)["extension"] if one["url"].endswith("/strength"))
+    plan(case)["extension"].append({"url": strength["url"], "valueAddress": {"text": "vieras"}})
+    plan(case)["extension"].append({"url": strength["url"], "valueString": "vahva", "extension": [{"url": "vieras"}]})
+    found = permitted(case, OID, "health", [consent(case, OID, EVERYTHING, "luovutuslupa")])
+    text = encode(found.bundle).decode()
+    assert "vieras" not in text and "vahva" in text and "Pentti" in text
+
+
 def test_a_note_without_a_kind_stays() -> None:
     case = with_recipient(example(ABC), OID, "health")
     plan(case)["note"].append({"text": "lajiton muistiinpano"})
