@@ -27,6 +27,7 @@ interop: install  ## our verdicts and maps beside those of others (with Java and
 faults: install  ## processes killed at random, ROUNDS times (500) on each database; every plan must be where it should, once
 	@$(BIN)/python -m tests.faults.rounds --rounds $(ROUNDS)
 	@YHDESSA_EXPORT_KILLS=13 $(BIN)/pytest tests/export/test_kill.py
+	@YHDESSA_TEST_KILLS=50 $(BIN)/pytest tests/api/test_linearizable.py
 
 fuzz: install  ## made-up inputs against every reader, SECONDS each (60); led by coverage where atheris is installed
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || echo "atheris is not installed ($(UV) pip install atheris): mutating blindly"
