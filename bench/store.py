@@ -237,7 +237,8 @@ def fill(store: Store, start: int, many: int) -> None:
 
 SEARCHES: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "identifier": ("Patient", [("identifier", "urn:s|77")]),
-    "family name": ("Patient", [("family", "family77")]),
+    "family name": ("Patient", [("family:exact", "Family77")]),
+    "newest of one patient": ("CarePlan", [("subject", "Patient/p77"), ("_sort", "-_lastUpdated")]),
     "chained": ("CarePlan", [("patient.identifier", "urn:s|77"), ("status", "active")]),
     "reference + include": ("CarePlan", [("subject", "Patient/p77"), ("_include", "CarePlan:subject")]),
     "_has": ("Patient", [("_has:CarePlan:patient:_id", "c77")]),

@@ -58,13 +58,15 @@ def search(
     row = resource.alias("found")
     wanted = Compiler(connection, who).restrict(row, query.type, query.criteria)
     snapshot = position.snapshot if position else _newest(connection)
-    keys = [_key(one, row) for one in query.sort]
-    # With a sum no index serves this: SQLite would rather use it here than for the order, and sort everything.
-    conditions = [*wanted.conditions, (row.c.rid + 0 if keys else row.c.rid) <= snapshot]
+    keys = [_key(one, row, few=wanted.few) for one in query.sort]
+    # With a sum no index serves this: SQLite would rather use it here than for the order or for the few wanted ones,
+    # and go through everything.
+    number = row.c.rid + 0 if keys or wanted.few else row.c.rid
+    conditions = [*wanted.conditions, number <= snapshot]
     if query.summary == "count" or query.count == 0:
         return Found(query, (), (), _total(connection, row, conditions, None), None, query.ignored)
     columns = [one.value.label(f"key{at}") for at, one in enumerate(keys)]
-    after = [] if position is None else [_after(keys, position, row)]
+    after = [] if position is None else [_after(keys, position, number)]
     order = [part for one in keys for part in _order(one)]
     last = row.c.rid.desc() if _backwards(keys) else row.c.rid.asc()
     statement = select(row.c.rid, *columns).where(*conditions, *after).order_by(*order, last)
@@ -127,9 +129,11 @@ def _total(
     return int(connection.execute(select(func.count()).select_from(matches.subquery())).scalar_one())
 
 
-def _key(sort: Sort, row: FromClause) -> _Key:
+def _key(sort: Sort, row: FromClause, *, few: bool) -> _Key:
     if sort.parameter is None:
-        return _Key(row.c.id if sort.code == "_id" else row.c.updated, sort.descending, False)
+        # Where few are wanted, the index must not be used for the order; see above.
+        updated = row.c.updated + 0 if few else row.c.updated
+        return _Key(row.c.id if sort.code == "_id" else updated, sort.descending, False)
     table = INDEXES[TABLES[sort.parameter.kind]].alias()
     first, last = _SORTED_BY[TABLES[sort.parameter.kind]]
     value = func.max(table.c[last]) if sort.descending else func.min(table.c[first])
@@ -156,7 +160,7 @@ def _backwards(keys: list[_Key]) -> bool:
     return bool(keys) and keys[-1].descending
 
 
-def _after(keys: list[_Key], position: paging.Search, row: FromClause) -> ColumnElement[bool]:
+def _after(keys: list[_Key], position: paging.Search, number: ColumnElement[int]) -> ColumnElement[bool]:
     """The condition to come after `position` in the order of `keys` and the number."""
     if len(keys) != len(position.values):
         raise StoreError(issue("store.page"))
@@ -165,7 +169,7 @@ def _after(keys: list[_Key], position: paging.Search, row: FromClause) -> Column
     for key, value in zip(keys, position.values, strict=True):
         ways.append(and_(*equal, _beyond(key, value)))
         equal.append(key.value.is_(None) if value is None else key.value == value)
-    further = row.c.rid < position.rid if _backwards(keys) else row.c.rid > position.rid
+    further = number < position.rid if _backwards(keys) else number > position.rid
     ways.append(and_(*equal, further))
     return or_(*ways)
 
