@@ -101,7 +101,8 @@ def _work(chosen: "Settings", targets: "list[ReceiverSettings]", once: bool, por
     store, metrics = opened(chosen), Metrics()
     calls = signer(chosen)
     found = None if only else lambda: subscribers(store, calls)
-    worker = Worker(store, [make(one) for one in targets], kit(chosen), now, metrics, found)
+    receivers = [make(one) for one in targets]
+    worker = Worker(store, receivers, kit(chosen), now, metrics, found, chosen.delivery_lease)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         worker.stop()

@@ -29,6 +29,7 @@ T = TypeVar("T")
 log = structlog.get_logger("deliver")
 
 # Rows in hand at most, how many are looked at together, and for how long what was seen then is good.
+FIRST = 2
 MOST = 48
 TOGETHER = 16
 FRESH = 1.0
@@ -189,7 +190,8 @@ class Lane:
         return taken
 
     def _count(self) -> int:
-        return MOST if self._seconds <= 0 else max(1, min(MOST, int(_BATCH_SECONDS / self._seconds)))
+        """As many rows as are done in a while; few as long as it is not known how quick the receiver is."""
+        return FIRST if self._seconds <= 0 else max(1, min(MOST, int(_BATCH_SECONDS / self._seconds)))
 
     def _deal(self, some: Sequence[Claim]) -> None:
         made, at = self._prepared(some), time.monotonic()

@@ -40,7 +40,7 @@ def test_a_slow_receiver_does_not_keep_a_worker_from_ending_in_time(world: World
     # Both lanes are sending now; the rest is in hand or waits.
     assert made.stop() < 8
     rows = world.rows()
-    assert all(one.state == outbox.WAITING and one.lease_owner is None for one in rows)
+    assert [(one.state, one.lease_owner) for one in rows] == [(outbox.WAITING, None)] * 4, rows
     assert sorted(one.doubt for one in rows) == [0, 0, 1, 1]
     world.double.script.set([])
     world.clock.at = world.clock.at.now(world.clock.at.tzinfo)
@@ -77,5 +77,5 @@ def test_a_killed_worker_leaves_its_rows_to_others(world: World, tmp_path: Path)
     assert world.row().state == outbox.WAITING or micros(world.clock()) >= row.lease_until
     time.sleep(max(0.0, (row.lease_until - micros(world.clock())) / 1_000_000))
     world.later(5)
-    assert world.row().state == outbox.DELIVERED and len(world.log()) == 1
-    assert world.double.effects().count("create CarePlan") == 1
+    assert world.row().state == outbox.DELIVERED, world.row()
+    assert len(world.log()) == 1 and world.double.effects().count("create CarePlan") == 1

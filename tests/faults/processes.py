@@ -45,7 +45,7 @@ class Process:
         self.running: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        with self._log.open("ab") as out:
+        with self._log.open("a+b") as out:
             self.running = subprocess.Popen(
                 self._command, cwd=ROOT, stdout=out, stderr=out, env=self._environment, start_new_session=True
             )
