@@ -136,7 +136,8 @@ def shown(url: str) -> str:
 def _content(response: requests.Response, limits: Limits, deadline: float) -> bytes:
     taken: list[bytes] = []
     size = 0
-    for piece in response.iter_content(65536):
+    # What has arrived so far, not a full buffer: a receiver that sends a byte at a time is slow too.
+    while piece := response.raw.read1(65536, decode_content=True):
         size += len(piece)
         taken.append(piece)
         if size > limits.answer:
