@@ -170,16 +170,21 @@ class Names:
 def taken(value: Mapping[str, Any], rule: Rule, at: str, dropped: Dropped) -> dict[str, Any]:
     """What of `value` goes by `rule`, a copy of its own; `at` is its path, `dropped` is told what stays."""
     out: dict[str, Any] = {}
+    children = rule.children
     for key, item in value.items():
+        kind = type(item)
+        if kind is not dict and kind is not list and item is not None and children.get(key, rule) is None:
+            out[key] = item
+            continue
         where = f"{at}.{key}" if at else key
         if key == "extension":
             found: Any = _extensions(item, rule, where, dropped)
-        elif key not in rule.children:
+        elif key in children:
+            found = _item(item, children[key], rule if key == "identifier" else None, where, dropped)
+        else:
             dropped(where)
             continue
-        else:
-            found = _item(item, rule.children[key], rule if key == "identifier" else None, where, dropped)
-        if found not in (None, [], {}):
+        if found:
             out[key] = found
     return out
 

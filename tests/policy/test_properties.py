@@ -26,7 +26,7 @@ from tests.policy.kit import (
 from tests.policy.oracle import SECTORS, is_named, leaves, mark, maximum, named_paths, parts_of
 
 OID = "2.999.77.1"
-RUNS = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+RUNS = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 
 # A seed, the kind of document, the style of its activities, the recipient's sector.
 Drawn = tuple[int, str, str, str]

@@ -225,7 +225,7 @@ SAID = st.sampled_from(TOLD)
 PLACES_OF_TEXT = st.integers(0, 10_000)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(SECTORS), st.sampled_from(["detail", "reference"]), SAID, st.lists(PLACES_OF_TEXT, min_size=1))
 def test_a_place_in_any_text_of_the_case(sector: str, style: str, told: str, numbers: list[int]) -> None:
     """Put into any texts of the case: either it stays there or nothing goes at all; what goes is valid."""
