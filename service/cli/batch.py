@@ -65,26 +65,16 @@ def command(
     when all is done. The same command again does only what is missing. Exit code 1: some documents were rejected; 3:
     the run is not whole.
     """
-    from service.cli.batch_work import Work, close, engine, warm
+    from service.cli.batch_work import Work, close
     from service.export import lock
     from service.export.plan import Header
     from service.export.targets import TargetError, open_target
 
     flags["mappings"] = flags["mappings"] or None
     given = tuple(sorted((name, value) for name, value in _named(flags).items() if value is not None))
-    sources = [_absolute(one) for one in places]
     target = open_target(_absolute(out))
-    gc.disable()
-    made, setup = engine(given, variant)
-    if kind == "processes":
-        warm(made)
-    # What is loaded is shared with the workers as long as nobody touches it.
-    gc.freeze()
-    gc.enable()
-    if variant is not None and variant not in made.catalogue.variants:
-        there = ", ".join(f"`{name}`" for name in made.catalogue.variants)
-        raise click.BadParameter(issue("cli.unknown-variant", name=variant, there=there).text(spoken()))
-    header = Header(sources, setup, "load" if load else "bundles", partition, _SIZE)
+    setup = _loaded(given, variant, forked=kind == "processes")
+    header = Header([_absolute(one) for one in places], setup, "load" if load else "bundles", partition, _SIZE)
     # What may hold a password does not travel: the workers of a cluster have it in their own settings.
     own = tuple(one for one in given if kind not in ("dask", "spark") or one[0] != "database")
     work = Work(target.url, setup, own, variant, load)
@@ -98,13 +88,27 @@ def command(
         raise CouldNotRun(issue("batch.stopped")) from None
     finally:
         close()
-    if as_json:
-        click.echo(target.read("report.json") or b"", nl=False)
-    elif (text := target.read("report.txt")) is not None:
-        click.echo(text, nl=False)
+    click.echo(target.read("report.json" if as_json else "report.txt") or b"", nl=False)
     if done.manifest is None:
         raise CouldNotRun(*done.failures)
     raise SystemExit(1 if done.manifest.rejected else 0)
+
+
+def _loaded(given: tuple[tuple[str, Any], ...], variant: str | None, *, forked: bool) -> str:
+    """Load the converter, to be shared with workers that are `forked`; gives what tells it from another one."""
+    from service.cli.batch_work import engine, warm
+
+    gc.disable()
+    made, setup = engine(given, variant)
+    if variant is not None and variant not in made.catalogue.variants:
+        there = ", ".join(f"`{name}`" for name in made.catalogue.variants)
+        raise click.BadParameter(issue("cli.unknown-variant", name=variant, there=there).text(spoken()))
+    if forked:
+        warm(made)
+    # What is loaded is shared as long as nobody touches it.
+    gc.freeze()
+    gc.enable()
+    return setup
 
 
 def _run(header: Any, target: Any, make: Any, work: Any, language: str) -> Any:

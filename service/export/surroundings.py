@@ -20,8 +20,8 @@ from service.store.engine import Database
 from service.store.values import instant
 
 TYPES = ("Patient", "CarePlan", "CareTeam", "Appointment", "Consent", "Organization")
-_ABOUT = ("CarePlan", "CareTeam", "Appointment")
 # What a Provenance can be about, which names no patient itself.
+_ABOUT = ("CarePlan", "CareTeam", "Appointment")
 _PATIENT = re.compile(rb'"reference":"(?:[^"]*/)?(Patient/[A-Za-z0-9\-.]{1,64})["/]')
 _OTHERS = re.compile(rb'"reference":"(?:[^"]*/)?((?:CarePlan|CareTeam|Appointment)/[A-Za-z0-9\-.]{1,64})["/]')
 _SECTOR = "https://yhdessa.example/fhir/CodeSystem/sector"

@@ -68,6 +68,28 @@ def test_processes_and_exit_codes(source: Path, whole: dict[str, bytes], tmp_pat
     assert _run(source, tmp_path / "file" / "out").exit_code == 3
 
 
+def test_a_worker_with_other_mappings_or_another_key_does_nothing(tmp_path: Path) -> None:
+    from service.cli.batch_work import Work, engine
+    from service.export.plan import Partition
+
+    setup = engine((), None)[1]
+    assert engine((("activity_style", "reference"),), None)[1] != setup
+    done = Work(str(tmp_path / "out"), "of another command", (), None, False)(Partition(0, []))
+    assert done.failure is not None
+    assert done.failure.key == "batch.other-setup"
+    assert not (tmp_path / "out").exists()
+    assert Work(str(tmp_path / "out"), setup, (), None, False)(Partition(0, [])).failure is None
+
+
+def test_the_setup_tells_keys_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    from service.cli.batch_work import engine
+
+    first = engine((("language", "en"),), None)[1]
+    monkeypatch.setenv("YHDESSA_ID_KEY", "another-key-for-synthetic-data-only-32")
+    second = engine((("language", "fi"), ("activity_style", "detail")), None)[1]
+    assert first != second
+
+
 def _start(*arguments: str | Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", "from service.cli import main; main()", "batch", *map(str, arguments)]
     return subprocess.Popen(
