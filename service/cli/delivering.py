@@ -9,7 +9,7 @@ from service.cli.failures import CouldNotRun
 from service.clock import now
 from service.config import Settings
 from service.deliver.notifying import Signer, notification
-from service.deliver.receivers.base import Json, ReceiverSettings, Tools
+from service.deliver.receivers.base import Json, ReceiverSettings, Tools, TransportError
 from service.deliver.settings import load
 from service.deliver.shipments import Kit
 from service.fhir.definitions import core
@@ -63,8 +63,12 @@ def user() -> str:
 
 def _pdf(bundle: Json, language: str) -> bytes:
     """The paper of a copy; its day is that of the plan's version, so that the same copy has the same bytes."""
-    from service.print.face import printed
+    from service.print.face import PrintError, printed
 
     plan: dict[str, Any] = bundle["entry"][0]["resource"]
     moment = datetime.fromisoformat(str(plan.get("meta", {}).get("lastUpdated") or plan.get("created")))
-    return printed(bundle, str(plan["id"]), language=language, copy_of=str(plan["id"]), now=moment)
+    try:
+        return printed(bundle, str(plan["id"]), language=language, copy_of=str(plan["id"]), now=moment)
+    except PrintError as error:
+        # What cannot be drawn today cannot be drawn tomorrow: somebody must look at it.
+        raise TransportError(error.issue, permanent=True, whole=False, sent=False) from None
