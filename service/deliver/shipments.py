@@ -154,7 +154,7 @@ def _ready(
     receiver: Receiver,
     kit: Kit,
 ) -> Ready | Stopped:
-    shipment = _shipment(claim.row, receiver, found.bundle, _language(found.bundle), found.bases)
+    shipment = _shipment(claim.row, receiver, found.bundle, _language(found.bundle), found)
     try:
         parts = receiver.parts(shipment, kit.tools)
     except TransportError as error:
@@ -232,7 +232,7 @@ def poisoned(claim: Claim) -> TransportError:
 
 
 def _shipment(
-    row: Delivery, receiver: Receiver, bundle: Json, language: str, bases: tuple[Basis, ...] = ()
+    row: Delivery, receiver: Receiver, bundle: Json, language: str, found: Permitted | None = None
 ) -> Shipment:
     return Shipment(
         row.id or 0,
@@ -244,7 +244,8 @@ def _shipment(
         recipient(receiver),
         bundle,
         language,
-        bases,
+        found.bases if found else (),
+        protected=found is not None and found.guard.protected,
     )
 
 
