@@ -18,7 +18,7 @@ from service.fhir.definitions import core
 from service.store import open_store
 
 MOST = int(os.environ.get("YHDESSA_BENCH_ARCHIVE", "100000"))
-CASES = 100
+CASES = 300
 GROWTH = 1.3
 """How much more memory a run of ten times the resources may take."""
 _RUN = (

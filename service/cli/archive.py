@@ -70,7 +70,7 @@ def _made(
             places = [place] if place else []
             for one in (*places, *([None] if fresh else [])):
                 at = one or archiving.begin(folder, store, drop, own)
-                entry, issues = archiving.finish(at, store, drop, own, take_over=take_over)
+                entry, issues = archiving.finish(at, store, drop, own, chosen, take_over=take_over)
                 found += issues
                 report(at.name, issues, as_json=as_json, language=chosen.language)
                 if entry is not None:

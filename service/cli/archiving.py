@@ -5,10 +5,9 @@ import hashlib
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,8 @@ import msgspec
 
 from service.cli.engine import definitions
 from service.cli.failures import CouldNotRun
-from service.clock import HELSINKI, now
+from service.cli.papers import Papers
+from service.clock import now
 from service.config import Settings
 from service.drops import Drop, DropError, open_drop
 from service.export import archive, archive_settings, lock, shelf
@@ -124,21 +124,21 @@ def begin(folder: Path, store: "Store", drop: Drop, settings: ArchiveSettings) -
 
 
 def finish(
-    place: Path, store: "Store", drop: Drop, settings: ArchiveSettings, *, take_over: bool
+    place: Path, store: "Store", drop: Drop, settings: ArchiveSettings, chosen: Settings, *, take_over: bool
 ) -> tuple[Entry | None, list[Issue]]:
     """Do what is missing of a run; None where nothing has changed since the last one."""
     header = msgspec.json.decode((place / HEADER).read_bytes(), type=Header)
     by = f"{socket.gethostname()}, {place}"
     shelf.claim(drop, header.run, by, take_over=take_over)
     rules, facts = place / RULES, place / FACTS
-    with shown() as told:
+    with shown() as told, Papers(store, chosen) as papers:
         run = Run(
             store,
             place,
             header,
             Rules.load(rules if rules.exists() else None),
             Facts.load(facts if facts.exists() else None),
-            papers(store) if header.plans else None,
+            papers if header.plans else None,
             told,
         )
         made = run.make()
@@ -153,30 +153,6 @@ def finish(
     shelf.close(drop, entry)
     shutil.rmtree(place)
     return entry, made.issues
-
-
-def papers(store: "Store") -> Callable[[Collection[str], int], Mapping[str, bytes | Issue]]:
-    """Plans as PDF/A, as they were at a moment."""
-
-    def make(ids: Collection[str], at: int) -> dict[str, bytes | Issue]:
-        from service.fhir.json import parse
-        from service.issues import issue
-        from service.print import PrintError, printed
-        from service.store.belonging import belonging
-
-        moment = datetime.fromtimestamp(at / 1_000_000, HELSINKI)
-        with store.database.read() as connection:
-            found = belonging(connection, ids, at)
-        made: dict[str, bytes | Issue] = {}
-        for id_, one in found.items():
-            resources = [parse(row.body) for row in (one.plan, *one.others) if row.body is not None]
-            try:
-                made[id_] = printed(resources, id_, archive=True, now=moment)
-            except PrintError as error:
-                made[id_] = issue("archive.no-plan-paper", reference=f"CarePlan/{id_}", reason=error.issue.text())
-        return made
-
-    return make
 
 
 @contextmanager

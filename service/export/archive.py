@@ -34,7 +34,7 @@ from service.store.visibility import EVERYTHING, source
 
 ROWS, BYTES = 20_000, 64_000_000
 """A file ends with the first of these."""
-_PAPERS = 25
+_PAPERS = 50
 Papers = Callable[[Collection[str], int], Mapping[str, bytes | Issue]]
 """The PDF/A of plans (ids) as of a moment (microseconds), or why there is none."""
 

@@ -118,6 +118,30 @@ def test_plans_are_pdf_a(data: Path) -> None:
             assert pdf.Root.MarkInfo.Marked
 
 
+@pytest.mark.slow
+def test_the_papers_of_many_plans_are_the_same_whoever_prints_them(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from service.cli import papers
+    from service.cli.engine import settings
+    from service.export.snapshot import take
+
+    monkeypatch.setattr(papers, "FEW", 1)
+    store = _store(data)
+    ids = [one.id for one in store.search(store.query("CarePlan", []), EVERYTHING).entries]
+    at = take(store)
+    with papers.Papers(store, settings(data=data)) as make:
+        make._cores = 2
+        first = make(ids, at)
+        assert make._pool is None
+        assert make(ids, at) == first
+        assert make._pool is not None
+        for worker in make._pool._processes.values():
+            worker.kill()
+        assert make(ids, at) == first
+    store.close()
+    assert len(first) == 9
+    assert all(isinstance(one, bytes) and one.startswith(b"%PDF") for one in first.values())
+
+
 def test_ends_are_known_where_closings_and_deaths_are(data: Path, tmp_path: Path) -> None:
     store = _store(data)
     patients = [one.resource() for one in store.search(store.query("Patient", []), EVERYTHING).entries]
