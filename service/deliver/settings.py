@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from service.deliver.receivers import KINDS
 from service.deliver.receivers.base import Auth, Limits, ReceiverSettings, Retries
 from service.deliver.transport import encrypted
 from service.drops import KINDS as DROPS
@@ -15,7 +16,6 @@ from service.issues import Issue, issue
 from service.strict_toml import Key, Reader, read_toml
 
 SECTORS = ("health", "social", "early-education", "school", "archive", "other")
-KINDS = ("fhir_transaction", "fhir_document", "file_drop")
 
 _TLS = {
     "authority": Key(

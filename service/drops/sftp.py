@@ -9,7 +9,7 @@ import secrets
 import stat
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import SplitResult, unquote
 
@@ -32,8 +32,8 @@ class Login:
     known_hosts: str | None
     fingerprints: Sequence[str]
     key_file: str | None
-    passphrase: str | None
-    password: str | None
+    passphrase: str | None = field(repr=False)
+    password: str | None = field(repr=False)
     timeout: float
 
 

@@ -175,6 +175,13 @@ def test_every_key_is_documented() -> None:
             assert key.text in text or name in ("auth", "options", "limits", "retries")
 
 
+def test_sectors_are_those_of_the_policy() -> None:
+    from service.deliver.settings import TOP
+    from service.policy import SECTORS
+
+    assert TOP["sector"].choices == SECTORS
+
+
 def test_every_kind_says_what_its_options_are() -> None:
     from service.deliver.settings import KINDS, options_of
 
