@@ -1,8 +1,9 @@
 """What the rest of the service calls: one CarePlan as PDF or HTML for a family, and as its FHIR narrative."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from service.issues import Issue, issue
 from service.print import html, pdf

@@ -4,14 +4,14 @@ Codes stay Codings and dates stay FHIR strings; the sheet puts them into words.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 Coding = Mapping[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Telecom:
+class Telecom(Struct, frozen=True):
     """One way to reach somebody; `system` is FHIR's (`phone`, `sms`, `email`, …)."""
 
     system: str
@@ -19,8 +19,7 @@ class Telecom:
     hours: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Party:
+class Party(Struct, frozen=True):
     """A person or an organisation. `kind`: child, family, worker, organisation, place or other.
 
     `short` is the name used inside the family; `role` a profession, family relation or sector, `role_text` the same in
@@ -36,8 +35,7 @@ class Party:
     telecom: tuple[Telecom, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """What a child said, how it was asked, who heard it and when."""
 
     child: Party | None
@@ -47,8 +45,7 @@ class View:
     heard: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Struct, frozen=True):
     """What needs to change. `status` and `achievement` are FHIR codes."""
 
     reference: str
@@ -62,8 +59,7 @@ class Need:
     children: tuple[Party, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How it has gone."""
 
     text: str
@@ -71,8 +67,7 @@ class Progress:
     by: Party | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(Struct, frozen=True):
     """A measure or a service.
 
     `environment` is home, everyday-environment, elsewhere or empty; `text` of a service is its name and `task` the
@@ -98,8 +93,7 @@ class Activity:
     forbidden: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """One direction of keeping in touch."""
 
     method: Coding = None
@@ -108,8 +102,7 @@ class Way:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(Struct, frozen=True):
     """An appointment: the next contact, or the meeting where the plan was made. `status` is FHIR's."""
 
     status: str
@@ -124,8 +117,7 @@ class Contact:
     who: tuple[Party, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """One person in the team."""
 
     party: Party
@@ -133,8 +125,7 @@ class Member:
     task: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(Struct, frozen=True):
     """Somebody who gets parts of the plan, or tells about the family.
 
     `direction` is `to` or `from`; `basis` a Coding of permission-kind, None for a statutory right; `status` is
@@ -158,8 +149,7 @@ class Recipient:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """One question and its answers; `level` counts from 0, values are FHIR values."""
 
     text: str
@@ -167,8 +157,7 @@ class Answer:
     level: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Assessment:
+class Assessment(Struct, frozen=True):
     """One filled form."""
 
     answers: tuple[Answer, ...]
@@ -177,16 +166,14 @@ class Assessment:
     authored: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Paper:
+class Paper(Struct, frozen=True):
     """A printed copy that somebody has."""
 
     to: Party
     printed: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The whole plan. `protected`: somebody in the family has a non-disclosure order (turvakielto).
 
     `is_copy`: it is what a recipient was given, who knows nothing of the others.

@@ -8,8 +8,10 @@ addresses and numbers that the same resources name: those are struck out of it.
 
 import re
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from service.policy.case import FAMILY, labelled
 from service.policy.places import MUNICIPALITIES, literal, name
@@ -58,9 +60,8 @@ def _bare(value: _T, struck: Any) -> _T:
         return struck(value)  # type: ignore[no-any-return]
     if isinstance(value, tuple):
         return tuple(_bare(one, struck) for one in value)  # type: ignore[return-value]
-    if is_dataclass(value) and not isinstance(value, (type, Telecom)):
-        changes = {one.name: _bare(getattr(value, one.name), struck) for one in fields(value)}
-        return replace(value, **changes)
+    if isinstance(value, Struct) and not isinstance(value, Telecom):
+        return replace(value, **{name: _bare(getattr(value, name), struck) for name in value.__struct_fields__})
     return value
 
 

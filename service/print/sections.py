@@ -1,9 +1,10 @@
 """The sections of the family's sheet, in the order they are read: the child first, then what was agreed."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
+
+from msgspec.structs import replace
 
 from service.print.cards import cards
 from service.print.dates import day

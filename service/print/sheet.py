@@ -3,12 +3,12 @@
 `own` marks the plan's own words, which stay in the language they were written in.
 """
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Row:
+
+class Row(Struct, frozen=True):
     """A label and what it says."""
 
     label: str
@@ -16,8 +16,7 @@ class Row:
     own: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(Struct, frozen=True):
     """Somebody's words, and whose."""
 
     text: str
@@ -25,8 +24,7 @@ class Quote:
     kind: Literal["quote"] = "quote"
 
 
-@dataclass(frozen=True, slots=True)
-class Paragraph:
+class Paragraph(Struct, frozen=True):
     """Running text."""
 
     text: str
@@ -35,16 +33,14 @@ class Paragraph:
     kind: Literal["paragraph"] = "paragraph"
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(Struct, frozen=True):
     """A heading inside a section."""
 
     text: str
     kind: Literal["heading"] = "heading"
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One thing in a list, with what is known of it; `own` is about the text."""
 
     text: str
@@ -53,8 +49,7 @@ class Item:
     strong: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(Struct, frozen=True):
     """A list; `mark` is a number, a box to tick, or a dot."""
 
     items: tuple[Item, ...]
@@ -62,16 +57,14 @@ class Items:
     kind: Literal["items"] = "items"
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """Labels with what they say."""
 
     rows: tuple[Row, ...]
     kind: Literal["rows"] = "rows"
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """A table with a head."""
 
     head: tuple[str, ...]
@@ -79,8 +72,7 @@ class Table:
     kind: Literal["table"] = "table"
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(Struct, frozen=True):
     """What must be found at a glance: a heading, large lines, and the rest."""
 
     title: str
@@ -92,8 +84,7 @@ class Card:
 Block: TypeAlias = Quote | Paragraph | Heading | Items | Rows | Table | Card
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """A part of the sheet. Cards stand side by side and bring their own headings, so their section has no title."""
 
     key: str
@@ -101,8 +92,7 @@ class Section:
     blocks: tuple[Block, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
+class Sheet(Struct, frozen=True):
     """The whole; `banners` say what kind of paper this is (a copy, a draft), `footer` stands on every page.
 
     `page` holds `{page}` and `{pages}`.
