@@ -3,11 +3,16 @@
 case + permissions ─▶ bases (who permits which parts of whom) ─▶ minimised ─▶ masked ─▶ narrated ─▶ guarded ─▶ Permitted
 """
 
-from service.policy.decide import may
-from service.policy.guard import Guard, protects
-from service.policy.model import KINDS, SECTORS, Basis, Permitted, Recipient, Refused, Step
-from service.policy.rules import Policy
-from service.policy.withdrawal import withdrawal
+from typing import TYPE_CHECKING, Any
+
+from service.lazy import lazy
+
+if TYPE_CHECKING:
+    from service.policy.decide import may
+    from service.policy.guard import Guard, protects
+    from service.policy.model import KINDS, SECTORS, Basis, Permitted, Recipient, Refused, Step
+    from service.policy.rules import Policy
+    from service.policy.withdrawal import withdrawal
 
 __all__ = [
     "KINDS",
@@ -23,3 +28,22 @@ __all__ = [
     "protects",
     "withdrawal",
 ]
+
+_HOMES = {
+    "Basis": "model",
+    "Guard": "guard",
+    "KINDS": "model",
+    "Permitted": "model",
+    "Policy": "rules",
+    "Recipient": "model",
+    "Refused": "model",
+    "SECTORS": "model",
+    "Step": "model",
+    "may": "decide",
+    "protects": "guard",
+    "withdrawal": "withdrawal",
+}
+
+
+def __getattr__(name: str) -> Any:
+    return lazy(__name__, name, _HOMES)

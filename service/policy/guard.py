@@ -51,11 +51,8 @@ class Guard:
 
         Text must be UTF-8; of what is packed otherwise (a PDF) give the text that was taken out of it.
         """
-        try:
-            tree = parse(payload)
-        except JsonError:
-            return self._check(payload.decode("utf-8", "replace"), None)
-        return self.check_value(tree)
+        tree = _json(payload)
+        return self._check(payload.decode("utf-8", "replace"), None) if tree is None else self.check_value(tree)
 
     def check_value(self, tree: Any) -> list[Issue]:
         """The same for a JSON value."""
@@ -116,6 +113,18 @@ def protects(payload: bytes, bundle: Mapping[str, Any]) -> list[Issue]:
 def is_technical(key: str, value: str) -> bool:
     """Whether a text says nothing to a reader."""
     return key in TECHNICAL or (key in LINKS and _RANDOM.fullmatch(value) is not None)
+
+
+def _json(payload: bytes) -> Any:
+    """The value of JSON, or the values of NDJSON; None for anything else."""
+    try:
+        return parse(payload)
+    except JsonError:
+        lines = [one for one in payload.splitlines() if one.strip()]
+    try:
+        return [parse(one) for one in lines] or None
+    except JsonError:
+        return None
 
 
 def hetus_in(text: str) -> Iterator[str]:

@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.fhir.json import encode, parse
-from service.policy import Permitted, protects
+from service.policy import Permitted, Refused, protects
 from tests.policy.kit import (
+    EXAMPLES,
     Json,
     consent,
     decide,
@@ -152,19 +153,33 @@ def test_ids_that_somebody_wrote_are_texts_too() -> None:
     assert refused(bundle, OID, "health", kinds) == "policy.place-leaves"
 
 
+@pytest.mark.parametrize("sector", SECTORS)
+@pytest.mark.parametrize("name", sorted(one.stem for one in EXAMPLES.glob("*shared-plan*.json")))
+def test_every_example_with_the_label(name: str, sector: str) -> None:
+    bundle = labelled(case(sector, name, "reference"))
+    kinds = [consent(bundle, OID, EVERYTHING, kind) for kind in ("luovutuslupa", "suostumus")]
+    found = decide(bundle, OID, sector, kinds)
+    if plan(bundle)["status"] == "draft":
+        assert isinstance(found, Refused)
+        return
+    assert isinstance(found, Permitted), found.issue.text()
+    assert protects(encode(found.bundle), bundle) == []
+
+
 # --- The last look at the bytes --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("told", TOLD)
-@pytest.mark.parametrize("form", ["json", "escaped", "deep", "text", "html", "key of data"])
+@pytest.mark.parametrize("form", ["json", "escaped", "lines", "deep", "text", "html", "key of data"])
 def test_the_bytes_are_looked_at(told: str, form: str) -> None:
     bundle = case("early-education")
     if form == "text":
         payload = f"Yhteinen suunnitelma\nLumi\n{told}\n".encode()
     elif form == "html":
         payload = f"<html><body><p>Tavataan: {told}</p></body></html>".encode()
-    elif form == "escaped":
+    elif form in ("escaped", "lines"):
         payload = ('{"a": "' + "".join(f"\\u{ord(one):04x}" for one in told) + '"}').encode()
+        payload = b'{"b": 1}\n' + payload + b"\n" if form == "lines" else payload
     elif form == "deep":
         payload = encode([{"a": [{"b": [{"text": {"div": f"<div><b>{told}</b></div>"}}]}]}])
     elif form == "key of data":
