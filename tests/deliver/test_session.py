@@ -312,6 +312,22 @@ def test_a_redirect_is_not_followed() -> None:
         assert other.requests == []
 
 
+def test_a_proxy_is_used_when_the_file_says_so(authority: Authority) -> None:
+    pair = authority.server("fhir.neuvola.example")
+    with double(context=tls(pair)) as receiver, _counted(receiver.url, proxy=True) as (url, connections):
+        proxy = url.replace("https://", "http://")
+        settings = _settings("https://fhir.neuvola.example", authority=str(authority.file), proxy=proxy)
+        assert [one.status for one in _put(settings, 2)] == [201, 200]
+        assert len(connections) == 1
+    with double(context=tls(authority.server())) as receiver, _counted(receiver.url, proxy=True) as (url, connections):
+        with pytest.raises(TransportError) as refused:
+            proxy = url.replace("https://", "http://")
+            _put(_settings("https://fhir.neuvola.example", pinned=str(pair.certificate), proxy=proxy))
+        assert refused.value.issue.key == "deliver.certificate"
+        assert len(connections) == 1
+        assert receiver.requests == []
+
+
 def test_connections_are_kept(authority: Authority) -> None:
     with double(context=tls(authority.server())) as receiver, _counted(receiver.url) as (url, connections):
         assert [one.status for one in _put(_settings(url, authority=str(authority.file)), 5)] == [201] + [200] * 4
@@ -319,8 +335,8 @@ def test_connections_are_kept(authority: Authority) -> None:
 
 
 @contextlib.contextmanager
-def _counted(url: str) -> Iterator[tuple[str, list[int]]]:
-    """An address that leads to the same server, and the connections that were made to it."""
+def _counted(url: str, *, proxy: bool = False) -> Iterator[tuple[str, list[int]]]:
+    """An address that leads to the same server, and the connections that were made to it; as a proxy, if wanted."""
     port = int(url.rpartition(":")[2])
     listening = socket.create_server(("127.0.0.1", 0))
     made: list[int] = []
@@ -340,6 +356,12 @@ def _counted(url: str) -> Iterator[tuple[str, list[int]]]:
             except OSError:
                 return
             made.append(1)
+            if proxy:
+                asked = b""
+                while not asked.endswith(b"\r\n\r\n"):
+                    asked += client.recv(1)
+                assert asked.startswith(b"CONNECT fhir.neuvola.example:443 ")
+                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             server = socket.create_connection(("127.0.0.1", port))
             pumps = [threading.Thread(target=pump, args=pair) for pair in ((client, server), (server, client))]
             for one in pumps:
