@@ -1,0 +1,230 @@
+"""Deliveries a second: 1, 2 and 4 workers against a receiver on this machine, beside a bare POST of the same bytes.
+
+`python -m bench.deliver`; `--quick` measures less, `--full` empties the whole backlog of 100,000. A delivery is all of
+it: claimed, permission asked for, minimised, guarded, sent, confirmed, logged. "Floor" is `requests` sending the same
+bytes to the same receiver without any outbox, so what is above it is what once, in order and logged cost. The receiver
+shares the machine. Figures of one run can be compared with each other, not with those of another machine.
+"""
+
+import itertools
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+from sqlalchemy import Connection
+
+from service.clock import now
+from service.config import TEST_KEY
+from service.deliver.receivers import make
+from service.deliver.receivers.base import ReceiverSettings
+from service.deliver.shipments import Bodies, Kit, Ready, prepared
+from service.fhir.definitions import core
+from service.fhir.json import parse
+from service.pipeline import default
+from service.policy import Policy
+from service.print.face import narrative
+from service.store import Author, Store, circuits, claims, open_store, outbox
+from service.store.belonging import _BACK_PARAMS
+from service.store.bulk import insert_rows
+from service.store.outbox import Delivery
+from service.store.parameters import Parameters
+from service.store.records import Change
+from service.store.resources import _VERSION_COLUMNS, apply, prepare, stamped
+from service.store.tables import reference
+from service.store.tables import resource as resources
+from service.store.tables import version as versions
+from service.store.values import micros
+
+ROOT = Path(__file__).resolve().parent.parent
+CASE = ROOT / "schemas" / "source" / "examples" / "aika-shared-plan-measures-abc.json"
+RECEIVER, SECTOR, SOURCE = "2.999.13.30.7", "early-education", "2.999.13.10.1"
+BAR, SLOWER = 200.0, 0.9
+_OWN = ("CarePlan", "Goal", "Consent", "Appointment", "QuestionnaireResponse", "Task", "ServiceRequest", "Provenance")
+_RESOURCE = ("rid", "type", "id", "version", "updated", "deleted", "digest", "organisation")
+_FILE = """
+name = "loopback"
+organisation = "{organisation}"
+sector = "{sector}"
+kind = "fhir_transaction"
+url = "{url}"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """So many deliveries in so many seconds; `cpu` milliseconds of the workers for each."""
+
+    deliveries: int
+    seconds: float
+    cpu: float
+
+    @property
+    def rate(self) -> float:
+        return self.deliveries / self.seconds
+
+
+def fill(store: Store, many: int) -> None:
+    """So many plans of as many families, all due. People and organisations are shared: one register, many plans."""
+    bundle = default(TEST_KEY.encode()).convert_text(CASE.read_bytes()).bundle
+    assert bundle is not None
+    every = [entry["resource"] for entry in bundle["entry"]]
+    at = micros(now()) // 1000 * 1000 - 60_000_000
+    author = Author("bench", SOURCE)
+
+    def shared(connection: Connection) -> None:
+        changes = [prepare(Change(one["resourceType"], one["id"], "PUT", one), store.parameters) for one in every]
+        apply(connection, changes, {}, author, at)
+
+    store.database.write(shared)
+    own = [one for one in every if one["resourceType"] in _OWN]
+    for start in range(0, many, 1000):
+        numbers = range(start, min(start + 1000, many))
+        store.database.write(lambda connection, numbers=numbers: _copies(connection, own, numbers, at))
+
+
+def _copies(connection: Connection, own: list[dict[str, Any]], numbers: range, at: int) -> None:
+    """Copies of what belongs to one plan alone, with the index rows that lead to it."""
+    parameters = Parameters(core())
+    bodies = {(one["resourceType"], one["id"]): stamped(one, one["id"], 1, at) for one in own}
+    pointing = {key: _pointing(parameters, one) for key, one in zip(bodies, own, strict=True)}
+    kept, shown, found, due = [], [], [], []
+    for number in numbers:
+        names = {key[1]: f"{key[1][:-8]}{number:08x}" for key in bodies}
+        for place, (key, body) in enumerate(bodies.items()):
+            for old, new in names.items():
+                body = body.replace(old.encode(), new.encode())
+            rid = 10_000 + number * len(bodies) + place
+            kept.append((rid, key[0], names[key[1]], 1, at, 0, b"", SOURCE))
+            shown.append((rid, 1, key[0], "PUT", at, body, "bench", SOURCE, None, None))
+            for param, target in pointing[key]:
+                kind, _, id_ = target.partition("/")
+                found.append((rid, param, f"{kind}/{names.get(id_, id_)}", 0))
+            if key[0] == "CarePlan":
+                plan = f"CarePlan/{names[key[1]]}"
+                due.append(Delivery(RECEIVER, f"family{number}", plan, 1, outbox.PLAN, at))
+    insert_rows(connection, resources, _RESOURCE, kept)
+    insert_rows(connection, versions, _VERSION_COLUMNS, shown)
+    insert_rows(connection, reference, ("rid", "param", "target", "part"), found)
+    outbox.enqueue(connection, due, at)
+
+
+def _pointing(parameters: Parameters, one: dict[str, Any]) -> list[tuple[int, str]]:
+    rows = parameters.extract(one).reference
+    return [(row[0], row[1]) for row in rows if row[0] in _BACK_PARAMS]
+
+
+@contextmanager
+def receiver(folder: Path) -> Iterator[str]:
+    """The address of a receiver in a process of its own that does what it is told and keeps no content."""
+    port = folder / "port"
+    port.unlink(missing_ok=True)
+    process = subprocess.Popen([sys.executable, "-m", "tests.faults.receiver", str(port), "-"], cwd=ROOT)
+    try:
+        while not port.exists():
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{port.read_text()}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def delivered(folder: Path, workers: int, many: int, warm: int = 200) -> Run:
+    """Start the workers, and measure `many` deliveries once `warm` are done."""
+    store = open_store(None, folder, core())
+    with receiver(folder) as url:
+        (folder / "receivers").mkdir(exist_ok=True)
+        text = _FILE.format(organisation=RECEIVER, sector=SECTOR, url=url)
+        (folder / "receivers" / "loopback.toml").write_text(text)
+        before = _done(store)
+        command = [sys.executable, "-m", "service.cli", "deliver", "--data", str(folder), "--log-level", "error"]
+        spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+        process = subprocess.Popen([*command, "--workers", str(workers)], cwd=ROOT)
+        first, began = _wait(store, before + warm)
+        last, ended = _wait(store, before + warm + many)
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+        total = _done(store) - before
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    store.close()
+    cpu = used.ru_utime + used.ru_stime - spent.ru_utime - spent.ru_stime
+    return Run(last - first, ended - began, cpu / total * 1000)
+
+
+def _done(store: Store) -> int:
+    with store.database.read() as connection:
+        return circuits.get(connection, RECEIVER).delivered
+
+
+def _wait(store: Store, wanted: int) -> tuple[int, float]:
+    while (done := _done(store)) < wanted:
+        time.sleep(0.02)
+    return done, time.monotonic()
+
+
+def floor(folder: Path, many: int) -> Run:
+    """The bytes of real deliveries, sent by `requests` alone."""
+    store = open_store(None, folder, core())
+    with receiver(folder) as url:
+        made = make(ReceiverSettings("loopback", RECEIVER, SECTOR, "fhir_transaction", url))
+        session = made.connect()
+        made.prepare(session)
+        at = micros(now())
+        some = store.database.write(lambda one: claims.claim(one, RECEIVER, "bench", at, at + 600_000_000, 200))
+        with store.database.read() as connection:
+            ready = prepared(connection, some, made, Kit(Policy.load(), narrative), Bodies(), now())
+        store.database.write(lambda one: claims.release(one, some, at))
+        bodies = [one.parts[0].body for one in ready if isinstance(one, Ready)]
+        assert bodies, [one for one in ready if not isinstance(one, Ready)][:1]
+        plain = requests.Session()
+        headers = {"Content-Type": "application/fhir+json"}
+        began, spent = time.monotonic(), time.process_time()
+        for body in itertools.islice(itertools.cycle(bodies), many):
+            assert parse(plain.post(url, body, headers=headers).content)["type"] == "transaction-response"
+        seconds, cpu = time.monotonic() - began, time.process_time() - spent
+        size = sum(map(len, bodies)) / len(bodies)
+        print(f"one delivery: {size / 1000:.1f} kB, {len(parse(bodies[0])['entry'])} resources\n")
+    store.close()
+    return Run(many, seconds, cpu / many * 1000)
+
+
+def _row(name: str, run: Run, bare: Run) -> str:
+    return f"| {name} | {run.rate:.0f} | {run.rate / bare.rate:.2f} | {run.cpu:.1f} |"
+
+
+def main(arguments: list[str] | None = None) -> bool:
+    given = arguments if arguments is not None else sys.argv[2:]
+    quick = "--quick" in given
+    many, deep = (200, 2_000) if quick else (2_000, 100_000)
+    with tempfile.TemporaryDirectory(prefix="yhdessa-bench-") as name:
+        shallow, full = Path(name) / "shallow", Path(name) / "deep"
+        rows = 4 * many + 2_000
+        for folder, count in ((shallow, rows), (full, max(deep, rows))):
+            store = open_store(None, folder, core())
+            fill(store, count)
+            store.close()
+        bare = floor(shallow, many)
+        print("| | deliveries/s | × floor | CPU ms each |\n|---|---|---|---|")
+        print(_row("floor: `requests` alone", bare, bare))
+        runs = {number: delivered(shallow, number, many) for number in (1, 2, 4)}
+        for number, run in runs.items():
+            print(_row(f"{number} workers", run, bare))
+        buried = delivered(full, 2, many)
+        print(_row(f"2 workers, backlog of {max(deep, rows)}", buried, bare))
+        if "--full" in given:
+            print(_row("the same, emptied", delivered(full, 2, deep - many - 3_000), bare))
+    slower = buried.rate / runs[2].rate
+    print(f"\nwith a deep backlog {slower:.2f} of the rate with a shallow one (bar: {SLOWER}); bar: {BAR:.0f}/s with 2")
+    return runs[2].rate < BAR or slower < SLOWER
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
