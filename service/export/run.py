@@ -5,6 +5,7 @@ is read as of the same moment, in the same order, the files come out the same to
 """
 
 import logging
+import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,7 @@ SECOND = 1_000_000
 _ENTRIES = 500
 _AGAIN = 10 * SECOND
 _BEAT = jobs.LEASE // 5
+_JOB = re.compile(r"[0-9a-f]{32}")
 _log = logging.getLogger("yhdessa.export")
 
 
@@ -112,7 +114,11 @@ class Runner:
             files.remove(self.folder / id_)
         if self.folder.is_dir():
             for one in self.folder.iterdir():
-                if self._read(lambda connection, name=one.name: jobs.find(connection, name)) is None:  # type: ignore[misc]
+                # Only what can be ours: somebody may keep other things in the folder.
+                if (
+                    _JOB.fullmatch(one.name)
+                    and self._read(lambda connection, name=one.name: jobs.find(connection, name)) is None
+                ):  # type: ignore[misc]
                     files.remove(one)
 
     def _fail(self, job: Job, reason: str) -> None:
@@ -147,7 +153,8 @@ class _Run:
 
     def all(self) -> None:
         parts = self._read(jobs.parts) or self._plan()
-        self.done = self.job.done
+        written = self._read(lambda connection, id_: jobs.files(connection, id_))
+        self.done = sum(one.count for one in written if parts[one.part].kind == OUTPUT)
         for part in parts:
             if not part.finished:
                 self._part(part)

@@ -217,9 +217,10 @@ def test_what_is_over_is_deleted(filled: Store, client: Caller, clock: Clock, fo
     clock.move(24 * 3600)
     assert client.get(manifest["location"]).status_code == 404
     assert client.get(manifest["output"][0]["url"]).status_code == 404
-    (folder / "nobody").mkdir()
+    (folder / ("0" * 32)).mkdir()
+    (folder / "somebody's").mkdir()
     runner(filled, folder).sweep()
-    assert not list(folder.iterdir())
+    assert [one.name for one in folder.iterdir()] == ["somebody's"]
 
 
 def test_the_manifest(filled: Store, client: Caller, clock: Clock) -> None:
