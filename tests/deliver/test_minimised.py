@@ -13,7 +13,8 @@ from service.clock import HELSINKI
 from service.deliver.receivers import make
 from service.deliver.receivers.base import Auth, Json, ReceiverSettings
 from service.deliver.settings import read
-from service.policy import Permitted, Policy, Recipient, may
+from service.pipeline import Converter
+from service.policy import Permitted, Policy, Recipient, may, withdrawal
 from tests.deliver.shipments import EXAMPLES, TOOLS, collection, shipment
 from tests.shared import ROOT
 
@@ -69,6 +70,17 @@ def test_nothing_leaves_that_must_not(found: Permitted, recipient: Recipient, fo
         if part.content_type != "application/pdf":
             assert found.guard.check(part.body) == [], part.name
             assert all(found.guard.check(data) == [] for data in _packed(json.loads(part.body)))
+
+
+@pytest.mark.parametrize("form", ["document", "reference", "inline"])
+@pytest.mark.parametrize(("found", "recipient"), CASES)
+def test_what_leaves_is_valid(found: Permitted, recipient: Recipient, form: str, converter: Converter) -> None:
+    sent = [f"{one['resource']['resourceType']}/{one['resource']['id']}" for one in found.bundle["entry"]]
+    for payload, bundle in (("shared-plan", found.bundle), ("withdrawal", withdrawal(found.bundle, sent))):
+        what = shipment(bundle=bundle, recipient=recipient, payload=payload)
+        (part,) = make(FORMS[form]).parts(what, TOOLS)
+        issues = converter.validator.validate(json.loads(part.body))
+        assert [one.text() for one in issues if one.is_error] == []
 
 
 @pytest.mark.parametrize("form", ["document", "reference"])
