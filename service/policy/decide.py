@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from service.fhir.definitions import ours
 from service.fhir.reading import objects, string
@@ -17,7 +17,9 @@ from service.policy.mentions import Mentions
 from service.policy.minimise import Minimiser
 from service.policy.model import Permitted, Recipient, Refused, Step
 from service.policy.rules import Policy, Sector
-from service.validation import Validator
+
+if TYPE_CHECKING:
+    from service.validation import Validator
 
 Json = Mapping[str, Any]
 
@@ -30,7 +32,7 @@ def may(
     *,
     policy: Policy,
     narrator: Narrator | None = None,
-    validator: Validator | None = None,
+    validator: "Validator | None" = None,
 ) -> Permitted | Refused:
     """What of the plan `recipient` may get now, or why nothing.
 
@@ -64,7 +66,10 @@ def may(
 
 
 @functools.cache
-def _validator() -> Validator:
+def _validator() -> "Validator":
+    # Loaded with the first decision: who only prints has none.
+    from service.validation import Validator
+
     return Validator(ours())
 
 
