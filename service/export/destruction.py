@@ -20,7 +20,7 @@ from service.export.snapshot import Cut, chunks, take, types
 from service.export.surroundings import Surroundings, gather
 from service.store import Store
 from service.store.audit import Detail, Event, record
-from service.store.destroying import Destroyed, destroy, holding
+from service.store.destroying import Destroyed, destroy, holding, lock
 from service.store.tables import resource, version
 
 CLIENT = "retention"
@@ -127,6 +127,7 @@ def apply(store: Store, found: Found, rules: Rules, user: str, now: datetime) ->
 
 
 def _one(connection: Connection, rids: list[int], rules: Rules, user: str, now: datetime) -> tuple[Destroyed, int]:
+    lock(connection, rids)
     held = holding(connection, rids)
     going = [rid for rid in rids if rid not in held]
     if not going:

@@ -45,6 +45,13 @@ class Destroyed:
     documents: int
 
 
+def lock(connection: Connection, rids: Collection[int]) -> None:
+    """Nobody else changes these until the transaction ends; in the order in which every writer locks."""
+    for some in _parts(rids):
+        statement = select(resource.c.rid).where(resource.c.rid.in_(some)).order_by(resource.c.id, resource.c.type)
+        connection.execute(statement.with_for_update()).all()
+
+
 def holding(connection: Connection, rids: Collection[int]) -> dict[int, str]:
     """Why some of these must stay: `referenced` by something that stays, or `delivery` that is under way.
 
