@@ -18,6 +18,8 @@ from service.cli import main
 from service.fhir import json
 from service.fhir.definitions import core
 from service.store import EVERYTHING, Author, Store, audit, open_store
+from service.store.audit_event import audit_event
+from service.validation import Validator
 from tests.shared import ROOT
 
 EXAMPLES = ROOT / "schemas" / "source" / "examples"
@@ -234,9 +236,11 @@ def test_a_run_into_another_controllers_archive_is_one_disclosure(data: Path) ->
     assert _archive(data, "run").exit_code == 0
     store = _store(data)
     with store.database.read() as connection:
-        rows = [row.event() for row in audit.rows_after(connection, 0, 1000)]
+        kept = audit.rows_after(connection, 0, 1000)
+        rows = [row.event() for row in kept]
         assert not audit.verify(connection).issues
     store.close()
+    assert not [one for one in Validator(core()).validate(audit_event(kept[-1])) if one.is_error]
     (event,) = [one for one in rows if one.detail.interaction == "disclosure"]
     assert (event.detail.recipient, event.detail.purpose, event.detail.confirmed) == (OID, "archiving", "Aluearkisto")
     assert set(event.detail.provider.split()) == {"2.999.10.10.1", "2.999.13.10.1"}

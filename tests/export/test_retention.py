@@ -12,6 +12,8 @@ from service.cli import main
 from service.fhir import json
 from service.fhir.definitions import core
 from service.store import EVERYTHING, Author, Store, audit, open_store, tables
+from service.store.audit_event import audit_event
+from service.validation import Validator
 from tests.shared import ROOT
 
 EXAMPLES = ROOT / "schemas" / "source" / "examples"
@@ -164,13 +166,16 @@ def test_a_closed_family_goes_with_everything_of_it(data: Path, rules: Path) -> 
     with store.database.read() as connection:
         kept = [bytes(row) for row in connection.execute(select(tables.version.c.body)).scalars() if row]
         kept += [bytes(row) for row in connection.execute(select(tables.document_version.c.body)).scalars()]
-        events = [row.event() for row in audit.rows_after(connection, 0, 1000)]
+        rows = audit.rows_after(connection, 0, 1000)
+        events = [row.event() for row in rows]
         assert not audit.verify(connection).issues
     assert text
     assert not any(own.encode() in body or "Tuulenpesä".encode() in body for body in kept)
     assert all(store.read(*one.split("/"), EVERYTHING) for one in others)
     store.close()
     (event,) = [one for one in events if one.detail.interaction == "destroy"]
+    validator = Validator(core())
+    assert not [one for row in rows[-1:] for one in validator.validate(audit_event(row)) if one.is_error]
     assert event.detail.patients == (own,)
     assert len(event.detail.entities) == done["resources"] - 1
     assert event.detail.provider == "2.999.13.10.1"
