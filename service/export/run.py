@@ -115,11 +115,11 @@ class Runner:
         if self.folder.is_dir():
             for one in self.folder.iterdir():
                 # Only what can be ours: somebody may keep other things in the folder.
-                if (
-                    _JOB.fullmatch(one.name)
-                    and self._read(lambda connection, name=one.name: jobs.find(connection, name)) is None
-                ):  # type: ignore[misc]
+                if _JOB.fullmatch(one.name) and not self._known(one.name):
                     files.remove(one)
+
+    def _known(self, id_: str) -> bool:
+        return self._read(lambda connection: jobs.find(connection, id_)) is not None
 
     def _fail(self, job: Job, reason: str) -> None:
         expires = self.now + self.limits.hours * 3600 * SECOND
