@@ -20,7 +20,7 @@ from service.store.audit import record
 from service.store.circuits import Circuit
 from service.store.claims import Claim, finish
 from service.store.disclosures import disclose
-from service.store.outbox import DELIVERED, PARKED, WAITING, withdrawn_after
+from service.store.outbox import DELIVERED, PARKED, WAITING, resolved, withdrawn_after
 from service.store.parameters import Parameters
 from service.store.records import Author, Change
 from service.store.resources import Prepared, apply, prepare
@@ -89,6 +89,9 @@ def settle(
         if state is not None:
             states[state] = states.get(state, 0) + 1
     circuit = _circuit(connection, receiver, retries, outcomes, micros(now))
+    found = [one for one in done if one.ready.unconfirmed and one.receipt.status != ABSENT]
+    for withdrawn in found:
+        done = [*_arrived(connection, withdrawn), *done]
     logged = [one for one in done if one.receipt.status != ABSENT and one.ready.is_disclosure]
     _disclose(connection, logged, parameters, now)
     return Settled(states, len(outcomes) - sum(states.values()), circuit)
@@ -112,6 +115,14 @@ def _confirmed(connection: Connection, one: Confirmed) -> str | None:
 def _together(digests: Sequence[str]) -> bytes:
     """One hash for several parts: that of their hashes."""
     return hashlib.sha256("".join(digests).encode()).digest()
+
+
+def _arrived(connection: Connection, withdrawn: Confirmed) -> list[Confirmed]:
+    """What a withdrawal has found at the receiver though nobody had confirmed it: it was given, so it is logged."""
+    rows = [one.claim.id for one in withdrawn.ready.unconfirmed]
+    resolved(connection, rows)
+    receipt = Receipt("found", withdrawn.receipt.reference)
+    return [Confirmed(one, receipt, withdrawn.at) for one in withdrawn.ready.unconfirmed]
 
 
 def _failed(

@@ -27,8 +27,6 @@ from service.store.records import Stored
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT = 4000
-# Whatever a receiver may have of a plan that it got without our knowing.
-_OF_A_PLAN = ("CarePlan", "Goal", "Task", "ServiceRequest", "QuestionnaireResponse", "CareTeam", "Appointment")
 # Refusals by which nothing was decided: the case itself cannot be given out as it is, and somebody must look.
 _PARKING = ("policy.invalid", "policy.protected", "policy.rule")
 
@@ -38,7 +36,8 @@ class Ready:
     """A shipment and its bytes; `organisation` is whose it is, `given` what of it the recipient then has.
 
     `law` are the provisions by which its sector may get anything at all. What is no disclosure, because nothing of a
-    family is in it, is not logged as one.
+    family is in it, is not logged as one. `unconfirmed` is what a withdrawal finds out to have arrived, if it finds
+    anything: what was sent and never confirmed.
     """
 
     claim: Claim
@@ -50,6 +49,7 @@ class Ready:
     bases: tuple[Basis, ...]
     law: str = ""
     is_disclosure: bool = True
+    unconfirmed: "tuple[Ready, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,8 @@ def _taken_back(connection: Connection, claim: Claim, receiver: Receiver, kit: K
     row = claim.row
     earlier = [one for one in outbox.of(connection, [row.reference]) if one.receiver == row.receiver]
     earlier = [one for one in earlier if (one.id or 0) < claim.id and one.payload != WITHDRAWAL]
-    sent, known = _sent(connection, earlier, _id(row))
+    unconfirmed = _unconfirmed(connection, earlier, receiver, kit, bodies)
+    sent, known = _sent(connection, earlier, unconfirmed, _id(row))
     if not sent:
         return Stopped(claim, CANCELLED, "nothing-given")
     case = _collection(known, bodies)
@@ -198,23 +199,37 @@ def _taken_back(connection: Connection, claim: Claim, receiver: Receiver, kit: K
     leaks = [one for part in parts for text in (part.name.encode(), part.body) for one in protects(text, case)]
     if leaks:
         return Stopped(claim, PARKED, leaks[0].key)
-    return Ready(claim, shipment, parts, owner(connection, _id(row)), _patients(case), (), ())
+    own = owner(connection, _id(row))
+    return Ready(claim, shipment, parts, own, _patients(case), (), (), unconfirmed=unconfirmed)
 
 
-def _sent(connection: Connection, earlier: Sequence[Delivery], id_: str) -> tuple[list[str], list[Stored]]:
-    """The references of what was given in these rows, and the resources as they were then, the plan first."""
+def _unconfirmed(
+    connection: Connection, earlier: Iterable[Delivery], receiver: Receiver, kit: Kit, bodies: Bodies
+) -> tuple[Ready, ...]:
+    """What was sent in rows that nobody has confirmed, made again as it was then and by what was permitted then."""
+    made: list[Ready] = []
+    for one in earlier:
+        if one.doubt and one.as_of is not None:
+            held = belonging(connection, [_id(one)], one.as_of).get(_id(one))
+            moment = _EPOCH + timedelta(microseconds=one.as_of)
+            found = _given(Claim(one, "", True, False), held, receiver, kit, bodies, moment)
+            made += [found] if isinstance(found, Ready) else []
+    return tuple(made)
+
+
+def _sent(
+    connection: Connection, earlier: Iterable[Delivery], unconfirmed: Iterable[Ready], id_: str
+) -> tuple[list[str], list[Stored]]:
+    """The references of what was given, or may have been, and the resources as they were then, the plan first."""
     pairs: dict[str, int] = {}
-    found: dict[str, Stored] = {}
     for one in earlier:
         pairs.update(parse(one.contents or b"[]"))
-        if one.doubt and one.contents is None:
-            held = belonging(connection, [id_], one.as_of).get(id_)
-            around = (held.plan, *held.others) if held is not None else ()
-            found |= {each.reference: each for each in around if each.type in _OF_A_PLAN}
+    for ready in unconfirmed:
+        pairs |= {f"{one.type}/{one.id}": one.version for one in ready.given}
     keys = [(*_key(reference), version) for reference, version in pairs.items()]
-    found |= {one.reference: one for one in last_bodies(connection, keys)}
+    found = {one.reference: one for one in last_bodies(connection, keys)}
     plan = found.pop(f"CarePlan/{id_}", None) or last_of(connection, id_)
-    if plan is None or not (pairs or found):
+    if plan is None or not pairs:
         return [], []
     known = [plan, *found.values()]
     return [one.reference for one in known], known

@@ -105,6 +105,12 @@ def change(connection: Connection, ids: Iterable[int], states: Sequence[str], va
     return int(connection.execute(update(outbox).where(these).values(**given)).rowcount)
 
 
+def resolved(connection: Connection, ids: Iterable[int]) -> None:
+    """These rows, which were cancelled in doubt, are known to have arrived."""
+    these = (outbox.c.id.in_(sorted(ids)), outbox.c.state == CANCELLED)
+    connection.execute(update(outbox).where(*these).values(doubt=0, status="found"))
+
+
 def withdrawn_after(connection: Connection, given: Iterable[Delivery]) -> set[int]:
     """Which of these rows' receivers are to give back what the rows bring: a withdrawal was written after them."""
     rows = list(given)

@@ -128,6 +128,10 @@ def test_only_what_has_arrived_is_taken_back(world: World) -> None:
         after = world.double.effects()
         assert (after == before) == (not there)
         assert (last.status == "absent") == (not there)
+        # Never confirmed, and found when it was taken back: it was given all the same.
+        logged = [row.event().detail for row in world.log()]
+        assert [one.interaction for one in logged] == (["disclosure", "withdrawal"] if there else [])
+        assert not there or (logged[0].basis and logged[0].confirmed.startswith("found"))
     assert world.plans() == ["create active", "update entered-in-error"]
 
 
