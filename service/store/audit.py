@@ -25,6 +25,8 @@ from service.store.values import micros
 
 _COLUMNS = ("seq", "id", "recorded", "client", "organisation", "action", "outcome", "detail", "hash")
 _BATCH = 2000
+# How long, in seconds, those who are expected to record something are waited for.
+_GATHERING = 0.004
 _LAST = Statement(select(audit_head.c.seq, audit_head.c.hash).where(audit_head.c.id == 1).with_for_update())
 _MOVE = Statement(
     update(audit_head).where(audit_head.c.id == 1).values(seq=bindparam("to_seq"), hash=bindparam("to_hash"))
@@ -200,25 +202,30 @@ def _row(one: Any) -> Row:
 class Recorder:
     """Writes events from many threads in few transactions: who comes first takes along all that wait.
 
-    `record` returns when its event is safely kept.
+    Where several came together the last time, as many are waited for, a little. `record` returns when its event is
+    safely kept.
     """
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
         self._waiting: list[_Waiting] = []
-        self._add = threading.Lock()
+        self._add = threading.Condition()
         self._turn = threading.Lock()
+        self._together = 1
 
     def record(self, event: Event) -> str:
         """The id of the event, which stands in the trail."""
         own = _Waiting(event)
         with self._add:
             self._waiting.append(own)
+            self._add.notify()
         with self._turn:
             if not own.id:
                 with self._add:
+                    self._add.wait_for(lambda: len(self._waiting) >= self._together, _GATHERING)
                     taken, self._waiting = self._waiting, []
+                    self._together = len(taken)
                 self._write(taken)
         if own.error is not None:
             raise own.error
