@@ -47,7 +47,12 @@ def test_smart_fetch_downloads_everything(program: str, tmp_path: Path) -> None:
     add = ["clients", "add", "bulk", "--organisation", ORGANISATION, "--role", "source"]
     yhdessa(*add, "--jwks", jwks, "--data", str(data))
     yhdessa(
-        "batch", str(ROOT / "schemas" / "source" / "examples" / "*.json"), str(tmp_path / "out"), "--load", "--data", str(data)
+        "batch",
+        str(ROOT / "schemas" / "source" / "examples" / "*.json"),
+        str(tmp_path / "out"),
+        "--load",
+        "--data",
+        str(data),
     )
     port = free_port()
     command = [sys.executable, "-m", "service.cli", "serve", "--port", str(port), "--data", str(data)]
