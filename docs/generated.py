@@ -18,6 +18,8 @@ TEXTS = ROOT / "service" / "texts"
 START, END = "<!-- demo -->\n```\n", "```\n<!-- end -->"
 # A flag that is named otherwise than its setting.
 _NAMES = {"lang": "language"}
+# Flags that are called otherwise than their setting because their command has only one of the kind.
+_OWN = {"deliver": {"workers": "delivery_workers", "lease": "delivery_lease", "metrics_port": "delivery_metrics"}}
 
 
 def settings() -> str:
@@ -111,7 +113,7 @@ def _flags() -> dict[str, list[str]]:
             if not isinstance(param, click.Option):
                 continue
             flag = param.opts[0].removeprefix("--").replace("-", "_")
-            name = _NAMES.get(flag, flag)
+            name = _OWN.get(path.removeprefix("yhdessa "), _NAMES).get(flag, _NAMES.get(flag, flag))
             if name in SETTINGS:
                 found.setdefault(name, []).append(f"{path.removeprefix('yhdessa ')} {param.opts[0]}")
     return found

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder with disclosure policies of your own.",
 )
+@click.option("--lease", type=click.IntRange(2, 3600), help="Seconds that a row stays in the hand of a worker.")
 @click.option("--metrics-port", type=click.IntRange(1, 65535), help="Port on loopback for Prometheus.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Least severe log line.")
 @DATA
@@ -42,6 +43,7 @@ def command(
     names: tuple[str, ...],
     receivers: Path | None,
     policies: Path | None,
+    lease: int | None,
     metrics_port: int | None,
     log_level: str | None,
     data: Path | None,
@@ -58,6 +60,7 @@ def command(
         receivers=receivers,
         policies=policies,
         delivery_workers=workers,
+        delivery_lease=lease,
         delivery_metrics=metrics_port,
         log_level=log_level,
     )

@@ -21,6 +21,8 @@ COMMAND = (sys.executable, "-m", "service.cli")
 EXAMPLE = "aika-case-large-blended-family"
 NEUVOLA, DAYCARE = "2.999.13.10.31", "2.999.13.30.31"
 _PATIENCE = 60.0
+# Of the print-out, what the demo shows.
+_TOLD = ("Given", "Taken back", "What:", "To whom:", "On what grounds:")
 _NEUVOLA = """\
 name = "neuvola"
 organisation = "{organisation}"
@@ -161,7 +163,8 @@ def _told(case: Any, data: Path) -> None:
     for block in done.stdout.split("\n\n"):
         if f"({DAYCARE})" in block:
             for line in block.splitlines():
-                click.echo(f"   {line[:112]}".rstrip())
+                if line.strip().startswith(_TOLD):
+                    click.echo(f"   {line}")
 
 
 def _until(what: str, look: Callable[[], Any]) -> Any:

@@ -27,8 +27,6 @@ from service.store.records import Stored
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT = 4000
-# Refusals by which nothing was decided: the case itself cannot be given out as it is, and somebody must look.
-_PARKING = ("policy.invalid", "policy.protected", "policy.rule")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +137,7 @@ def _given(
     permissions = [bodies.of(one) for one in held.others if one.type == "Consent"]
     found = kit.decide(recipient(receiver), case, permissions, now, policy=kit.policy, narrator=kit.narrator)
     if isinstance(found, Refused):
-        key = found.issue.key
-        return Stopped(claim, PARKED if key.startswith(_PARKING) else CANCELLED, key)
+        return Stopped(claim, PARKED if found.must_be_looked_at else CANCELLED, found.issue.key)
     stored = {one.reference: one for one in (held.plan, *held.others)}
     return _ready(claim, found, held.organisation, stored, case, receiver, kit)
 

@@ -181,7 +181,9 @@ def test_a_family_is_protected_also_from_those_who_do_not_see_it(client: FlaskCl
         if one["resource"]["resourceType"] not in ("Patient", "RelatedPerson")
     ]
     store.database.write(
-        lambda connection: disclose(connection, "2.999.7", [Given(one["resourceType"], one["id"], 1, None) for one in seen], 0)
+        lambda connection: disclose(
+            connection, "2.999.7", [Given(one["resourceType"], one["id"], 1, None) for one in seen], 0
+        )
     )
     who = recipient("2.999.7")
     stored = store.read("CarePlan", plan, who)
