@@ -2,7 +2,9 @@
 
 import json
 import logging
+import random
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +36,19 @@ class Quiet(Logger):  # type: ignore[misc]
         self.error_log.propagate = True
 
 
+# Of how many connections on a worker no longer takes new ones any less gladly.
+_LOADED = 16
+# Seconds: a thread that comes back from the database may have what the others wait for, and must not wait long itself.
+_SWITCH = 0.0005
+
+
 class Worker(ThreadWorker):  # type: ignore[misc]
     """A request that does not even reach the application (no HTTP, endless headers) gets an OperationOutcome too."""
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take a connection, or leave it to a worker that has fewer: clients keep theirs, and one could have all."""
+        if self.cfg.workers == 1 or random.random() * (1 + min(self.nr_conns, _LOADED)) ** 2 < 1:
+            super().accept(listener)
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
         status, reason = (414, "URI Too Long") if type(exc).__name__ == "LimitRequestLine" else (400, "Bad Request")
@@ -81,6 +94,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def _ready(self) -> None:
         """What a worker begins with, once it is a process of its own."""
+        sys.setswitchinterval(_SWITCH)
         self._door.warm(self._app.extensions["yhdessa"].converter)
         if self._settings.export_runners:
             self._app.extensions["yhdessa-exports"].start()
