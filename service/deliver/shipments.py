@@ -6,7 +6,7 @@ claims ─▶ belonging ─▶ policy.may ─▶ receiver.parts ─▶ guard ─
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,6 +27,9 @@ from service.store.records import Stored
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT = 4000
+# The versions of one millisecond are a millisecond apart.
+_SLACK = 2000
+_PERMISSIONS = ("Consent",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +118,25 @@ def prepared(
 
 
 def _plans(connection: Connection, claims: Iterable[Claim]) -> dict[int, Belonging]:
-    """What belongs to the plan of each row; of a row in doubt, as it was when it was first sent."""
-    moments: dict[int | None, list[Claim]] = {}
+    """What belongs to the plan of each row, in the row's version and as it was when it was first taken in hand.
+
+    So the row of a version never brings what another row is for. What is permitted is asked of the Consents of now.
+    """
+    moments: dict[int, list[Claim]] = {}
     for one in claims:
-        moments.setdefault(one.row.as_of if one.doubted else None, []).append(one)
+        moments.setdefault(one.row.as_of or 0, []).append(one)
     found: dict[int, Belonging] = {}
     for moment, some in moments.items():
-        plans = belonging(connection, {_id(one.row) for one in some}, moment)
-        found |= {one.id: plans[_id(one.row)] for one in some if _id(one.row) in plans}
+        plans = belonging(connection, {_id(one.row) for one in some}, moment + _SLACK, _PERMISSIONS)
+        found |= {one.id: _versioned(connection, plans[_id(one.row)], one.row) for one in some if _id(one.row) in plans}
     return found
+
+
+def _versioned(connection: Connection, held: Belonging, row: Delivery) -> Belonging:
+    if held.plan.version <= row.version:
+        return held
+    older = last_bodies(connection, [("CarePlan", held.plan.id, row.version)])
+    return replace(held, plan=older[0]) if older and not older[0].deleted else held
 
 
 def _given(

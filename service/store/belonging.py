@@ -52,6 +52,7 @@ class _Reached:
 
     connection: Connection
     as_of: int | None
+    always: Collection[str] = ()
     bodies: dict[Key, Stored | None] = field(default_factory=dict)
 
     def fetch(self, keys: Iterable[Key]) -> None:
@@ -65,7 +66,8 @@ class _Reached:
                 if (row.type, row.id) in self.bodies:
                     self.bodies[row.type, row.id] = stored_of(row)
         if self.as_of is not None:
-            self._rewind([one for key in wanted if (one := self.bodies[key]) and one.updated > self.as_of])
+            late = [one for key in wanted if (one := self.bodies[key]) and one.updated > self.as_of]
+            self._rewind([one for one in late if one.type not in self.always])
 
     def _rewind(self, late: Iterable[Stored]) -> None:
         """What was written after the moment is as it was then; what was not there yet is left out."""
@@ -87,13 +89,15 @@ class _Reached:
         return None if found is None or found.deleted else found
 
 
-def belonging(connection: Connection, ids: Collection[str], as_of: int | None = None) -> dict[str, Belonging]:
+def belonging(
+    connection: Connection, ids: Collection[str], as_of: int | None = None, always: Collection[str] = ()
+) -> dict[str, Belonging]:
     """The plans with these ids that are there, each with what belongs to it.
 
-    With `as_of` (microseconds) everything is as it was at that moment.
+    With `as_of` (microseconds) everything is as it was at that moment, but the types `always`, which are as they are.
     """
     owners = _owners(connection, ids)
-    reached = _Reached(connection, as_of)
+    reached = _Reached(connection, as_of, always)
     reached.fetch(("CarePlan", id_) for id_ in owners)
     found = {id_: {("CarePlan", id_): None} for id_ in owners if reached.get(("CarePlan", id_))}
     for id_, key in (*_referring(connection, owners, found), *_families(connection, found)):

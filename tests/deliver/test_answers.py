@@ -94,8 +94,8 @@ def test_what_cannot_pass_is_parked_with_its_reason(world: World, status: int) -
 
 @pytest.mark.parametrize("how", [{"retry_after": 300}, {"retry_date": 300}], ids=["seconds", "date"])
 def test_a_receiver_that_asks_to_wait_is_left_alone_by_everybody(world: World, how: dict[str, int]) -> None:
-    world.accept(case("yksi"))
-    world.accept(case("kaksi"))
+    world.accept(case("yksi", plan="yksi"))
+    world.accept(case("kaksi", plan="kaksi"))
     world.double.script.set([{"do": "answer", "status": 429, **how}])
     # A date is compared with the time of this machine.
     kind = next(iter(how))

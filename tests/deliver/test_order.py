@@ -16,7 +16,7 @@ def told(rows: list[Delivery]) -> list[tuple[str, str, int]]:
 def test_what_follows_in_a_family_waits_for_what_came_first(world: World) -> None:
     for plan in ("eka", "toka"):
         world.accept(case(plan=plan))
-    world.accept(case("toinen"))
+    world.accept(case("toinen", plan="kolmas"))
     world.double.script.set([{"do": "answer", "status": 409}])
     world.deliver()
     assert [one.state for one in world.rows()] == ["waiting", "waiting", "delivered"]
@@ -157,6 +157,24 @@ def test_a_consent_of_another_organisation_permits_nothing(world: World) -> None
     foreign = {name: value for name, value in stored.resource().items() if name not in ("id", "meta")}
     world.store.create(foreign | {"status": "active"}, Author("stranger", NEUVOLA), EVERYTHING)
     assert world.rows() == []
+
+
+def test_a_version_that_comes_while_another_is_on_its_way_is_given_by_its_own_row(world: World) -> None:
+    """Between the claim and the look at the store a newer version arrives: each change is given and logged once."""
+    world.accept(case(title="eka"))
+    receiver = make(settings(world.double.url))
+    prepare = receiver.prepare
+
+    def preparing(session: Any) -> None:
+        world.clock.forward(1)
+        world.accept(case(version=2, title="toka"))
+        prepare(session)
+
+    receiver.prepare = preparing  # type: ignore[method-assign]
+    world.worker(receiver).run(once=True)
+    titles = [one["resource"]["title"] for one in world.double.changes if one["type"] == "CarePlan"]
+    assert titles == ["eka", "toka"] and len(world.log()) == 2
+    assert told(world.rows()) == [("shared-plan", "delivered", 1), ("shared-plan", "delivered", 2)]
 
 
 def test_a_plan_that_is_deleted_is_taken_back(world: World) -> None:

@@ -62,8 +62,8 @@ def revoked(document: Any) -> Any:
     return made
 
 
-def settings(url: str, **changes: Any) -> ReceiverSettings:
-    made = ReceiverSettings("neuvola", NEUVOLA, "health", "fhir_transaction", url, limits=LIMITS, lanes=1)
+def settings(address: str, **changes: Any) -> ReceiverSettings:
+    made = ReceiverSettings("neuvola", NEUVOLA, "health", "fhir_transaction", address, limits=LIMITS, lanes=1)
     return replace(made, **changes)
 
 
