@@ -13,6 +13,7 @@ import importlib.util
 import itertools
 import os
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -135,7 +136,8 @@ def measure(server: Server, seconds: float, transactions: Sequence[bytes], *, is
 @contextmanager
 def running(command: Sequence[str], port: int, path: str, patience: float = 300) -> Iterator[int]:
     """The server's process, once `path` is answered with success."""
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT) as process:
+    none = subprocess.DEVNULL
+    with subprocess.Popen(command, stdout=none, stderr=none, cwd=ROOT, start_new_session=True) as process:
         until = time.monotonic() + patience
         try:
             while not _answers(port, path):
@@ -144,7 +146,8 @@ def running(command: Sequence[str], port: int, path: str, patience: float = 300)
                 time.sleep(0.2)
             yield process.pid
         finally:
-            process.terminate()
+            # Whatever it has started ends with it.
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 def _answers(port: int, path: str) -> bool:
@@ -341,7 +344,7 @@ def growing(title: str, url: str | None, folder: Path, sizes: Sequence[int]) -> 
 def main(quick: bool = False) -> int:
     """Print the tables; 1 where a bar is missed on SQLite."""
     seconds = 2.0 if quick else 4.0
-    transactions = bundles(100 if quick else 1000)
+    transactions = bundles(600 if quick else 1200)
     found: dict[str, Measured] = {}
     with databases(quick) as kinds, tempfile.TemporaryDirectory(dir=ROOT.parent) as name:
         folder = Path(name)
