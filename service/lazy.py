@@ -5,7 +5,8 @@ A start needs few of the modules that a document needs; which ones, tests/api/te
 
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -17,3 +18,16 @@ def lazy(package: str, name: str, homes: Mapping[str, str]) -> Any:
     # The next one finds it without asking.
     setattr(sys.modules[package], name, found)
     return found
+
+
+@contextmanager
+def absent(package: str) -> Iterator[None]:
+    """Inside, what would use `package` if it were installed does without it: for a library's adornment nobody sees."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[package]
