@@ -10,17 +10,15 @@ from typing import Any
 
 from service.fhir.json import canonical, encode
 from service.inbound.changes import Change, changes, packed
-from service.inbound.concerns import CHANGED, NEW, concerned, target
+from service.inbound.concerns import CHANGED, NEW, concerned
 from service.inbound.overlay import overlaid
 from service.inbound.subscriptions import announce
 from service.issues import has_errors
 from service.pipeline import Converter
 from service.store import answers, cuts, disclosures, reading
-from service.store.query import parse as parse_query
 from service.store.records import Author, Written
 from service.store.records import Change as Write
 from service.store.resources import Current, Key, apply, current, prepare, stamped
-from service.store.search import matching
 from service.store.writing import Writing
 
 _NAMESPACE = uuid.UUID("c3a5a4a2-52b5-5b1f-8a0e-6d7a1b6f0a11")
@@ -78,9 +76,8 @@ class Receiving:
                 return (key, before.organisation) if key[0] in CHANGED else None
         elif before is not None:
             return None
-        for reference in concerned(dict(content)):
-            found = target(reference) or _identified(tx, reference)
-            if found is None or reading.read(tx.connection, *found, tx.who) is None:
+        for found in concerned(dict(content)):
+            if reading.read(tx.connection, *found, tx.who) is None:
                 continue
             row = current(tx.connection, [found], lock=False).get(found)
             if row is not None and not row.deleted and not tx.who.owns(row.organisation):
@@ -115,17 +112,6 @@ class Receiving:
         if before.document is None or after.document is None or has_errors(after.issues):
             return []
         return changes(before.document, after.document)
-
-
-def _identified(tx: Writing, reference: Json) -> Key | None:
-    """What a Reference means by its identifier: the only thing with it that the sender may see."""
-    identifier, type_name = reference.get("identifier"), reference.get("type")
-    if not isinstance(identifier, dict) or type_name not in {*CHANGED, "Patient"}:
-        return None
-    wanted = f"{identifier.get('system', '')}|{identifier.get('value', '')}"
-    query = parse_query(tx.parameters, type_name, [("identifier", wanted)], now=tx.moment, expand=tx.expand)
-    found = matching(tx.connection, query, tx.who) if query.criteria else []
-    return (type_name, found[0][0]) if len(found) == 1 else None
 
 
 def _bundle(held: Mapping[str, Json]) -> Json:

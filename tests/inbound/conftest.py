@@ -40,7 +40,17 @@ class World:
 
     def give(self, organisation: str, *types: str) -> None:
         """Everything of these types has reached `organisation`."""
-        given = [Given(one["resourceType"], one["id"], 1, None) for name in types for one in self.of(name)]
+        self._disclose(organisation, [Given(one["resourceType"], one["id"], 1, None) for one in self._all(types)])
+
+    def give_copies(self, organisation: str, *types: str, without: tuple[str, ...] = ()) -> None:
+        """Everything of these types has reached `organisation`, less the elements `without`."""
+        copies = [{name: one[name] for name in one if name not in without} for one in self._all(types)]
+        self._disclose(organisation, [Given(one["resourceType"], one["id"], 1, encode(one)) for one in copies])
+
+    def _all(self, types: tuple[str, ...]) -> list[Json]:
+        return [one for name in types for one in self.of(name)]
+
+    def _disclose(self, organisation: str, given: list[Given]) -> None:
         store_of(self.app).database.write(lambda connection: disclose(connection, organisation, given, 0))
 
     def send(self, who: str, method: str, path: str, resource: Json, **headers: str) -> Any:

@@ -77,7 +77,8 @@ def test_a_changed_meeting_is_a_proposal(world: World) -> None:
     # What a copy lacks was not taken away by whoever holds the copy.
     assert len(view["merged"]["meetings"][0]["participants"]) == len(world.document["meetings"][0]["participants"])
     assert view["document"]["meetings"][0]["status"] != "cancelled"
-    assert world.send("neuvola", "PUT", f"Appointment/{meeting['id']}", wanted).status_code == 202
+    done = world.send("neuvola", "PUT", f"Appointment/{meeting['id']}", wanted)
+    assert done.status_code == 202, done.data
     assert len(world.now()["returned"]) == 1
     stale = world.send("neuvola", "PUT", f"Appointment/{meeting['id']}", wanted, **{"If-Match": 'W/"7"'})
     assert (stale.status_code, keys(stale)) == (412, ["store.version-conflict"])
@@ -129,7 +130,8 @@ def test_a_newer_document_that_says_otherwise_is_a_conflict_and_one_that_agrees_
     meeting = world.of("Appointment")[0]
     world.give(NEUVOLA, "Appointment")
     wanted = meeting | {"comment": "Tuokaa neuvolakortti."}
-    assert world.send("neuvola", "PUT", f"Appointment/{meeting['id']}", wanted).status_code == 202
+    done = world.send("neuvola", "PUT", f"Appointment/{meeting['id']}", wanted)
+    assert done.status_code == 202, done.data
     for version, note, state in ((2, "Jotain muuta.", "conflict"), (3, "Tuokaa neuvolakortti.", "taken")):
         newer = parse(encode(world.document)) | {"version": world.document["version"] + version}
         newer["meetings"][0]["note"] = note
@@ -225,6 +227,44 @@ def test_an_own_answer_can_be_corrected(world: World) -> None:
     assert parse(world.client.get(f"/fhir/{path}", headers=world.by["ours"]).data)["participantStatus"] == "tentative"
     assert [row[1] for row in states(world.now())] in (["superseded", "new"], ["new"], ["taken", "new"])
     assert world.send("daycare", "PUT", path, response(meeting, actor, "declined", id=sent["id"])).status_code >= 400
+
+
+def copy_of(one: Json) -> Json:
+    """How a record system that keeps a copy under an id of its own can name the original."""
+    return {"identifier": {"system": "https://yhdessa.example/fhir/NamingSystem/resource-id", "value": one["id"]}}
+
+
+def test_who_holds_a_copy_answers_by_the_identifier_that_it_came_with(world: World) -> None:
+    meeting, plan = world.of("Appointment")[0], world.of("CarePlan")[0]
+    world.give_copies(NEUVOLA, "Appointment", "CarePlan", without=("comment", "description", "note", "text"))
+    actor = invited(meeting)
+    body = response(meeting, actor, "accepted") | {"appointment": copy_of(meeting)}
+    message = {"resourceType": "Communication", "status": "completed", "basedOn": [copy_of(plan)]}
+    for kind, sent in (("AppointmentResponse", body), ("Communication", message)):
+        done = world.send("neuvola", "POST", kind, sent)
+        assert done.status_code == 201, done.data
+    found = [(one["type"], one["about"]) for one in world.now()["returned"]]
+    assert found == [
+        ("AppointmentResponse", f"Appointment/{meeting['id']}"),
+        ("Communication", f"CarePlan/{plan['id']}"),
+    ]
+    # For somebody who was given nothing the same identifier means nothing.
+    assert world.send("stranger", "POST", "Communication", message).status_code == 201
+    assert len(world.now()["returned"]) == 2
+
+
+def test_what_a_copy_lacks_stays_in_the_merged_document(world: World) -> None:
+    meeting = world.of("Appointment")[0]
+    lacking = ("comment", "description", "created")
+    world.give_copies(NEUVOLA, "Appointment", without=lacking)
+    held = world.client.get(f"/fhir/Appointment/{meeting['id']}", headers=world.by["neuvola"])
+    assert held.status_code == 200 and not set(parse(held.data)) & set(lacking)
+    wanted = parse(held.data) | {"end": "2030-01-01T12:00:00+02:00"}
+    done = world.send("neuvola", "PUT", f"Appointment/{meeting['id']}", wanted)
+    assert done.status_code == 202, done.data
+    view = world.now()
+    assert [row for row in states(view) if not row[0].endswith("/end")] == []
+    assert view["merged"]["meetings"][0] == view["document"]["meetings"][0] | {"end": "2030-01-01T12:00:00+02:00"}
 
 
 def test_answers_are_in_the_use_log(world: World) -> None:
