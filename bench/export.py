@@ -159,8 +159,7 @@ def table(url: str | None, data: str, backend: str) -> bool:
             print(f"| {many:,} | {way} | {count / took:,.0f} | {count / work:,.0f} | {most:.0f} MB |", flush=True)
             if way == "$export":
                 memory.append(most)
-                # Where others use the machine as well, the work of the process says what it can do.
-                missed |= many >= 100_000 and backend == "SQLite" and count / work < BAR
+                missed |= many >= 100_000 and backend == "SQLite" and count / took < BAR
                 database = open_store(url, Path(data), core())
                 database.database.write(lambda connection: jobs.remove(connection, "bench"))
                 database.close()
