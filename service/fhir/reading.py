@@ -53,20 +53,24 @@ def values(holder: Any, name: str) -> list[Any]:
     return [value for one in extensions(holder, name) if (value := value_of(one)) is not None]
 
 
+def ours(holder: Any) -> dict[str, list[Any]]:
+    """The values of all our extensions by their names, for whoever asks for many; complex ones have none."""
+    found: dict[str, list[Any]] = {}
+    if isinstance(holder, dict) and "extension" in holder:
+        for one in objects(holder, "extension"):
+            if isinstance(url := one.get("url"), str) and _OURS in url and (value := value_of(one)) is not None:
+                found.setdefault(url.rpartition(_OURS)[2], []).append(value)
+    return found
+
+
 def text_of(holder: Any, name: str) -> str:
     """The first textual value of our extension `name`."""
-    for one in values(holder, name):
-        if isinstance(one, str):
-            return one.strip()
-    return ""
+    return first_text({name: values(holder, name)}, name)
 
 
 def coding_of(holder: Any, name: str) -> dict[str, Any] | None:
     """The first Coding in our extension `name`."""
-    for one in values(holder, name):
-        if isinstance(one, dict):
-            return one
-    return None
+    return first_coding({name: values(holder, name)}, name)
 
 
 def parts(extension: Any) -> dict[str, list[Any]]:
@@ -79,8 +83,19 @@ def parts(extension: Any) -> dict[str, list[Any]]:
 
 
 def first_text(found: Mapping[str, list[Any]], name: str) -> str:
-    """The first textual value among the parts of a complex extension."""
-    return next((one.strip() for one in found.get(name, ()) if isinstance(one, str)), "")
+    """The first textual value of that name among those that `ours` or `parts` gave."""
+    for one in found.get(name, ()):
+        if isinstance(one, str):
+            return one.strip()
+    return ""
+
+
+def first_coding(found: Mapping[str, list[Any]], name: str) -> dict[str, Any] | None:
+    """The first Coding (or other object) of that name."""
+    for one in found.get(name, ()):
+        if isinstance(one, dict):
+            return one
+    return None
 
 
 def value_of(extension: Mapping[str, Any]) -> Any:

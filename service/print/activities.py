@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/careplan-definitions.html#CarePlan.activity
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from service.print.model import Activity, Party, Progress
@@ -11,13 +11,13 @@ from service.print.people import People
 from service.print.resources import (
     Resource,
     Resources,
-    coding_of,
     concept_text,
+    first_coding,
+    first_text,
     objects,
+    ours,
     part,
     string,
-    text_of,
-    values,
 )
 
 # Codes of Task and ServiceRequest in the words of activity-status.
@@ -52,29 +52,30 @@ def activities(plan: Resource, resources: Resources, people: People) -> Iterator
 
 def _activity(one: Resource, inside: Resource, beside: Resource, plan: Resource, people: People) -> Activity:
     holder = inside or beside
+    said, more = ours(one), ours(beside)
     service = "ServiceRequest" in (inside.get("kind"), beside.get("resourceType"))
     text, task = _texts(holder, service, string(part(one, "reference"), "display"))
     start, end, when = _when(holder)
-    environment = coding_of(one, "environment") or coding_of(beside, "environment")
-    said = [text_of(one, "follow-up")]
-    goals = [*objects(inside, "goal"), *(ref for ref in values(beside, "goal") if isinstance(ref, dict))]
-    place = people.party(part(inside, "location"), plan)
+    environment = first_coding(said, "environment") or first_coding(more, "environment")
+    where = first_text(said, "environment-text") or first_text(more, "environment-text")
+    place = None if where else people.party(part(inside, "location"), plan)
+    goals = [*objects(inside, "goal"), *(ref for ref in more.get("goal", ()) if isinstance(ref, dict))]
     return Activity(
         kind="service" if service else "measure",
         text=text,
         environment=string(environment, "code"),
-        where=text_of(one, "environment-text") or text_of(beside, "environment-text") or (place.name if place else ""),
-        who=people.parties(_performers(inside, beside), beside or plan),
-        who_text=text_of(beside, "performer-text"),
+        where=place.name if place else where,
+        who=people.parties(_performers(inside, beside, more), beside or plan),
+        who_text=first_text(more, "performer-text"),
         start=start,
         end=end,
         when_text=when,
         needs=tuple(string(goal, "reference") for goal in goals),
-        status=_status(one, holder),
-        status_reason=_reason(holder),
+        status=_status(first_coding(said, "activity-status"), holder),
+        status_reason=concept_text(part(holder, "statusReason")),
         task=task,
-        follow_up="\n".join(filter(None, said)),
-        children=people.parties(values(one, "also-concerns")),
+        follow_up=first_text(said, "follow-up"),
+        children=people.parties(said.get("also-concerns", ())),
         progress=tuple(_progress(one, people)),
         forbidden=inside.get("doNotPerform") is True or beside.get("doNotPerform") is True,
     )
@@ -99,21 +100,17 @@ def _when(holder: Resource) -> tuple[str, str, str]:
     return moment, moment, string(holder, "scheduledString") or concept_text(part(timing, "code"))
 
 
-def _performers(inside: Resource, beside: Resource) -> Iterable[Any]:
+def _performers(inside: Resource, beside: Resource, more: Mapping[str, list[Any]]) -> Iterable[Any]:
     yield from objects(inside, "performer")
     if "owner" in beside:
         yield beside["owner"]
-    yield from values(beside, "further-performer")
+    yield from more.get("further-performer", ())
     yield from objects(beside, "performer")
 
 
-def _status(one: Resource, holder: Resource) -> str:
-    said = string(coding_of(one, "activity-status"), "code") or string(holder, "status")
+def _status(coding: Resource | None, holder: Resource) -> str:
+    said = string(coding, "code") or string(holder, "status")
     return _STATUS.get(said, said)
-
-
-def _reason(holder: Resource) -> str:
-    return concept_text(part(holder, "statusReason"))
 
 
 def _progress(one: Resource, people: People) -> Iterator[Progress]:

@@ -22,6 +22,7 @@ from service.print.resources import (
     extensions,
     first_text,
     objects,
+    ours,
     part,
     parts,
     string,
@@ -42,7 +43,7 @@ def gather(plan: Resource, resources: Resources, now: datetime | None = None) ->
 
     Members whose time in the team ended before `now` are left out. Nothing is withheld yet, see `protection`.
     """
-    people = People(resources)
+    people, said = People(resources), ours(plan)
     teams = [team for ref in objects(plan, "careTeam") if (team := resources.find(ref, plan))]
     members = list(_members(teams, people, now))
     period = part(plan, "period")
@@ -53,25 +54,25 @@ def gather(plan: Resource, resources: Resources, now: datetime | None = None) ->
         status=string(plan, "status"),
         title=string(plan, "title"),
         model=coding_in([{"coding": objects(part(plan, "meta"), "tag")}], "working-model"),
-        children=people.parties([part(plan, "subject"), *values(plan, "also-concerns")], plan),
+        children=people.parties([part(plan, "subject"), *said.get("also-concerns", ())], plan),
         made=string(plan, "created"),
         start=string(period, "start"),
         end=string(period, "end"),
         situation=string(plan, "description"),
         views=tuple(views(plan, people)),
-        strengths=tuple(one.strip() for one in values(plan, "strength") if isinstance(one, str)),
+        strengths=tuple(one.strip() for one in said.get("strength", ()) if isinstance(one, str)),
         needs=tuple(_needs(plan, resources, people)),
         activities=tuple(activities(plan, resources, people)),
         worker_way=_way(plan, "worker-contacts-family", people),
         family_way=_way(plan, "family-reaches-worker", people),
-        follow_up=tuple(one.strip() for one in values(plan, "follow-up") if isinstance(one, str)),
+        follow_up=tuple(one.strip() for one in said.get("follow-up", ()) if isinstance(one, str)),
         contacts=tuple(_contacts(plan, resources, people)),
         meeting=_meeting(plan, resources, people),
         team=tuple(members),
         team_name=next((name for team in teams if (name := string(team, "name"))), ""),
         contributors=contributors,
         near=next(iter(contributors), None) if extensions(plan, "responsible-worker") else None,
-        responsible=_responsible(plan, members, people),
+        responsible=_responsible(plan, said.get("responsible-worker", ()), members, people),
         recipients=tuple(recipients(plan, resources, people)),
         papers=tuple(_papers(plan, people)),
         assessments=tuple(_assessments(plan, resources, people)),
@@ -134,14 +135,15 @@ def _over(end: str, now: datetime | None) -> bool:
     return last_day < now.date()
 
 
-def _responsible(plan: Resource, members: Iterable[Member], people: People) -> tuple[Party, ...]:
+def _responsible(plan: Resource, said: Iterable[Any], members: Iterable[Member], people: People) -> tuple[Party, ...]:
     """The roles in the team are authoritative; then what the plan says; then whoever wrote it."""
     in_team = tuple(
         one.party for one in members if any(string(role, "code") == "responsible-worker" for role in one.roles)
     )
-    named = people.parties(values(plan, "responsible-worker"), plan)
+    if found := in_team or people.parties(said, plan):
+        return found
     author = people.parties([part(plan, "author")], plan)
-    return in_team or named or tuple(one for one in author if one.kind in ("worker", "other"))
+    return tuple(one for one in author if one.kind in ("worker", "other"))
 
 
 def _way(plan: Resource, name: str, people: People) -> Way | None:

@@ -11,15 +11,14 @@ from service.print.resources import (
     Resource,
     Resources,
     coding_in,
-    coding_of,
     extensions,
+    first_coding,
     first_text,
     objects,
+    ours,
     part,
     parts,
     string,
-    text_of,
-    values,
 )
 
 _STATUS = {"active": "active", "rejected": "refused", "inactive": "revoked"}
@@ -45,7 +44,7 @@ def recipients(plan: Resource, resources: Resources, people: People) -> Iterator
 
 
 def _of_consent(consent: Resource, people: People) -> Iterator[Recipient]:
-    provision = part(consent, "provision")
+    said, provision = ours(consent), part(consent, "provision")
     period = part(provision, "period")
     basis = coding_in(objects(consent, "category"), "permission-kind")
     status = _STATUS.get(string(consent, "status"), "other")
@@ -56,18 +55,18 @@ def _of_consent(consent: Resource, people: People) -> Iterator[Recipient]:
     for party in people.parties(references, consent):
         yield Recipient(
             party,
-            direction=string(coding_of(consent, "direction"), "code") or "to",
+            direction=string(first_coding(said, "direction"), "code") or "to",
             basis=basis or {},
             status=status,
             parts=tuple(one for one in codings if one is not None),
-            children=people.parties([part(consent, "patient"), *values(consent, "also-concerns")], consent),
+            children=people.parties([part(consent, "patient"), *said.get("also-concerns", ())], consent),
             given=string(consent, "dateTime"),
             given_by=people.parties(objects(consent, "performer"), consent),
-            method=coding_of(consent, "permission-method"),
+            method=first_coding(said, "permission-method"),
             start=string(period, "start"),
             end=string(period, "end"),
-            revoked=next((one for one in values(consent, "revoked") if isinstance(one, str)), ""),
-            purpose=text_of(consent, "purpose"),
-            provision=text_of(consent, "provision"),
-            text=text_of(consent, "permission-text"),
+            revoked=next((one for one in said.get("revoked", ()) if isinstance(one, str)), ""),
+            purpose=first_text(said, "purpose"),
+            provision=first_text(said, "provision"),
+            text=first_text(said, "permission-text"),
         )
