@@ -25,6 +25,7 @@ from service.api import (
     health,
     history,
     landing,
+    logs,
     lookup,
     metadata,
     metrics,
@@ -77,6 +78,8 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+_VARY = ("Accept", "Accept-Language")
+_ALWAYS = (*HEADERS.items(), ("Vary", ", ".join(_VARY)))
 # With a digit, as made ids have and names have not: it is logged.
 _REQUEST_ID = re.compile(r"(?=.*[0-9])[A-Za-z0-9._-]{1,64}", re.ASCII)
 _log = structlog.get_logger("yhdessa.http")
@@ -116,7 +119,7 @@ def create_app(
     app.before_request(_begin)
     app.before_request(auth.identify)
     app.after_request(_end)
-    app.teardown_request(lambda _error: structlog.contextvars.clear_contextvars())
+    app.teardown_request(_forget)
     errors.install(app)
     if loaded.settings.telemetry:
         from service.api import telemetry  # An extra, and slow to load.
@@ -137,10 +140,13 @@ def _begin() -> None:
     # What a client chose is echoed and logged, so it must not be able to carry a person's id.
     usable = _REQUEST_ID.fullmatch(asked) and masked(asked) == asked
     g.request_id = asked if usable else uuid.uuid4().hex
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request=g.request_id)
+    logs.BESIDE.set({"request": g.request_id})
     if request.url_rule is not None and request.args.get("_pretty") not in (None, "true", "false"):
         raise errors.refused("http.parameter-value", name="_pretty", expected="`true` or `false`")
+
+
+def _forget(_error: BaseException | None) -> None:
+    logs.BESIDE.set({})
 
 
 def opened(loaded: Engine, clock: Clock) -> Store:
@@ -181,17 +187,13 @@ def codes(terminology: Terminology, url: str) -> list[tuple[str, str]] | None:
 def _end(response: Response) -> Response:
     if request.blueprint in AUDITED:
         response = auditing.finish(response)
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.headers["X-Request-Id"] = g.request_id
-    response.vary.update(("Accept", "Accept-Language"))
+    there = {name.lower() for name, _ in response.headers}
+    response.headers.extend([(name, value) for name, value in _ALWAYS if name.lower() not in there])
+    response.headers.add("X-Request-Id", g.request_id)
+    if "vary" in there:
+        response.vary.update(_VARY)
     # The route and not the path: a path may hold a person's id.
-    _log.info(
-        "request",
-        method=request.method,
-        route=request.url_rule.rule if request.url_rule else None,
-        status=response.status_code,
-        ms=round((time.perf_counter() - g.started) * 1000, 2),
-    )
-    metrics.count(response.status_code, time.perf_counter() - g.started)
+    route, seconds = request.url_rule.rule if request.url_rule else None, time.perf_counter() - g.started
+    _log.info("request", method=request.method, route=route, status=response.status_code, ms=round(seconds * 1000, 2))
+    metrics.count(request.method, route or "none", response.status_code, seconds)
     return response

@@ -1,9 +1,14 @@
 """Log lines as JSON on standard error, with one redaction step that every line passes."""
 
+import json
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from contextlib import suppress
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, TextIO
 
 import structlog
 
@@ -14,10 +19,15 @@ PERSONAL = frozenset(
     {"address", "birthDate", "body", "content", "display", "document", "family", "given", "name", "text", "telecom"}
 )
 HIDDEN = "…"
+# What each line says beside its own words, as which request it belongs to.
+BESIDE: ContextVar[Mapping[str, str]] = ContextVar("beside", default=MappingProxyType({}))
+_LEVELS = {name.lower(): level for name, level in logging.getLevelNamesMapping().items()}
+# One encoder for all: to make it costs as much as to use it.
+_encode = json.JSONEncoder(ensure_ascii=False, default=repr).encode
 
 
-def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """The structlog processor: personal keys hidden, everything that looks like a HETU masked."""
+def redact(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with personal keys hidden and everything that looks like a HETU masked."""
     return {key: HIDDEN if key in PERSONAL else _clean(value) for key, value in event.items()}
 
 
@@ -34,43 +44,70 @@ def without(text: str, body: Any) -> str:
 
 def configure(level: str) -> None:
     """Send structlog's and the standard library's lines to standard error; call once at start-up."""
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[_own],
+        logger_factory=Logger,
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _frames,
-                redact,
-                structlog.processors.JSONRenderer(ensure_ascii=False),
-            ],
-        )
-    )
     root = logging.getLogger()
-    root.handlers = [handler]
+    root.handlers = [Lines(sys.stderr)]
     root.setLevel(level.upper())
 
 
-def _frames(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+class Lines(logging.StreamHandler[TextIO]):
+    """Writes the lines of the standard library, and our own, which come without a record around them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        info = {"exc_info": record.exc_info} if record.exc_info else {}
+        return line(record.name, record.levelname.lower(), {"event": record.getMessage(), **info})
+
+    def say(self, text: str) -> None:
+        """Write a line that is ready. Whoever cannot write a log line goes on all the same."""
+        self.acquire()
+        try:
+            with suppress(OSError, ValueError):
+                self.stream.write(text + self.terminator)
+                self.stream.flush()
+        finally:
+            self.release()
+
+
+class Logger:
+    """Where structlog's lines end. It has the level of the standard library's logger with this name."""
+
+    def __init__(self, name: str = "yhdessa") -> None:
+        self.name = name
+        self.wants = logging.getLogger(name).isEnabledFor
+
+    def msg(self, text: str) -> None:
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, Lines):
+                handler.say(text)
+
+    debug = info = warning = error = critical = msg
+
+
+def line(name: str, level: str, event: MutableMapping[str, Any]) -> str:
+    """What a logger says, as it is written."""
+    moment = datetime.now(UTC).replace(tzinfo=None).isoformat()
+    event.update(BESIDE.get(), level=level, logger=name, timestamp=f"{moment}Z")
+    return _encode(redact(_framed(event)))
+
+
+def _own(logger: Logger, method: str, event: MutableMapping[str, Any]) -> str:
+    if not logger.wants(_LEVELS[method]):
+        raise structlog.DropEvent
+    return line(logger.name, method, event)
+
+
+def _framed(event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """An exception becomes its type and where it happened: its message may quote a document."""
     info = event.pop("exc_info", None)
     error = info[1] if isinstance(info, tuple) else info if isinstance(info, BaseException) else None
     if error is not None:
         event["exception"] = type(error).__name__
         event["frames"] = frames(error)
-    event.pop("exc_text", None)
     return event
 
 

@@ -3,10 +3,11 @@
 https://prometheus.io/docs/instrumenting/exposition_formats/
 """
 
+import functools
 import os
 from collections.abc import Iterable, Iterator
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -25,6 +26,7 @@ REQUESTS = Counter("yhdessa_requests", "Requests answered.", ("method", "route",
 SECONDS = Histogram("yhdessa_request_seconds", "Time to answer.", ("method", "route"), registry=REGISTRY)
 DOCUMENTS = Counter("yhdessa_documents", "Source documents by what became of them.", ("status",), registry=REGISTRY)
 FINDINGS = Counter("yhdessa_findings", "Findings by kind and severity.", ("key", "severity"), registry=REGISTRY)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 blueprint = Blueprint("metrics", __name__)
 
@@ -46,13 +48,16 @@ def metrics() -> Response:
     return Response(text + generate_latest(sizes), content_type=CONTENT_TYPE_LATEST)
 
 
-def count(status: int, seconds: float) -> None:
-    """Count the request in hand."""
-    route = request.url_rule.rule if request.url_rule else "none"
-    known = request.method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-    method = request.method if known else "other"
-    REQUESTS.labels(method, route, str(status)).inc()
-    SECONDS.labels(method, route).observe(seconds)
+def count(method: str, route: str, status: int, seconds: float) -> None:
+    """Count a request that was answered."""
+    requests, times = _of(method if method in _METHODS else "other", route, status)
+    requests.inc()
+    times.observe(seconds)
+
+
+@functools.cache
+def _of(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(method, route, str(status)), SECONDS.labels(method, route)
 
 
 def count_document(status: str, issues: Iterable[Issue]) -> None:

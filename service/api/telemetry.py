@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import structlog
 from flask import Flask, Response, g, request
 
+from service.api import logs
 from service.config import SettingsError
 from service.store.engine import Database
 
@@ -37,7 +37,7 @@ def install(app: Flask, databases: Iterable[Database], provider: Any = None) -> 
             tracer, f"{method} {route}".strip(), attributes=attributes, kind=SpanKind.SERVER, context=_parent()
         )
         g.span = g.tracing.__enter__()
-        structlog.contextvars.bind_contextvars(trace=f"{g.span.get_span_context().trace_id:032x}")
+        logs.BESIDE.set({**logs.BESIDE.get(), "trace": f"{g.span.get_span_context().trace_id:032x}"})
 
     def status(response: Response) -> Response:
         if "span" in g:
