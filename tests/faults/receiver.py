@@ -3,7 +3,8 @@
     python -m tests.faults.receiver PORT_FILE CHANGES_FILE
 
 Takes transactions with conditional writes, single writes, searches by identifier and tag. A write with the content that
-is there already is no change. Each change is a line of CHANGES_FILE: type, our id, the content's hash, its status.
+is there already is no change. Each change is a line of CHANGES_FILE: type, our id, the content's hash, its status, its
+title, and when it came.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import hashlib
 import itertools
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -137,6 +139,7 @@ class Server:
         ours = next(one["value"] for one in marks if one.get("system") == COPY_OF)
         digest = hashlib.sha256(_canonical(plain)).hexdigest()[:16]
         row = {"type": key[0], "id": ours, "digest": digest, "status": status, "title": content.get("title", "")}
+        row["at"] = datetime.now(UTC).isoformat()
         self._changes.write(json.dumps(row) + "\n")
         self._changes.flush()
 

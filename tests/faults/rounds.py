@@ -225,11 +225,11 @@ def check(store: Store, client: Client, folder: Path) -> dict[str, int]:
     assert (folder / "daycare.changes").read_text() == "", "something came to a receiver that nobody had permitted"
     with store.database.read() as connection:
         assert audit.verify(connection).issues == ()
-        events = [row.event() for row in audit.rows_after(connection, 0, 10_000_000)]
+        seen = audit.rows_after(connection, 0, 10_000_000)
         rows = outbox.listed(connection, count=1_000_000)
     assert not [one for one in rows if one.state == outbox.PARKED], "something was parked"
     logged: dict[tuple[str, str], int] = {}
-    for one in events:
+    for one in (row.event() for row in seen):
         if one.detail.interaction in ("disclosure", "withdrawal"):
             plan = one.detail.request.partition("/_history")[0].partition("/")[2]
             # Never confirmed, and found there when it was taken back: after an earlier version nobody can tell which.
@@ -239,7 +239,11 @@ def check(store: Store, client: Client, folder: Path) -> dict[str, int]:
     for change in changes:
         by_plan.setdefault(change["id"], []).append(change)
     for plan, found in by_plan.items():
-        _check_plan(plan, found, logged)
+        try:
+            _check_plan(plan, found, logged)
+        except AssertionError as error:
+            told = [text for one in (*found, *rows, *seen) if plan in (text := str(one))]
+            raise AssertionError("\n".join([str(error), *told])) from None
     last = {found[-1]["title"]: found[-1] for found in by_plan.values() if found[-1]["title"]}
     for name, document in client.plans.items():
         title = document["plans"][0]["title"]
