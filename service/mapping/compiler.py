@@ -131,12 +131,17 @@ class Compiled:
         return result, traced(result.targets, run)
 
     def _find(self, group: str | None) -> tuple[Unit, Group] | None:
-        url, _, name = (group or "").rpartition("#")
+        return self._by_name.get(group)
+
+    @functools.cached_property
+    def _by_name(self) -> Mapping[str | None, tuple[Unit, Group]]:
+        """Every group by its name and by `map url#group`, the first of all by None; of several, the first is meant."""
+        found: dict[str | None, tuple[Unit, Group]] = {}
         for unit in self._linker.units:
             for one in unit.map.groups:
-                if group is None or (one.name == name and url in ("", unit.map.url)):
-                    return unit, one
-        return None
+                for name in (None, one.name, f"#{one.name}", f"{unit.map.url}#{one.name}"):
+                    found.setdefault(name, (unit, one))
+        return found
 
     def _run(self, program: Program, source: Any, group: str | None, run: Run) -> Result:
         found = self._find(group)

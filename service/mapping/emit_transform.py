@@ -11,7 +11,7 @@ from service.mapping.linker import near
 from service.mapping.model import Param, Target
 from service.mapping.scope import Scope, Value, Var
 from service.mapping.shapes import PRIMITIVES, STRINGS
-from service.mapping.transforms import SIGNATURES
+from service.mapping.transforms import LEXICAL, SIGNATURES
 
 # What the transforms are called in the generated code.
 _PYTHON = {
@@ -103,6 +103,8 @@ class TransformWriter(NoteWriter):
         if resolved not in PRIMITIVES:
             self.build.findings.add("fml.cast-type", target.at, type=type_ or given[1].py)
             return None
+        if _is_text(given[0]) and resolved in STRINGS and resolved not in LEXICAL:
+            return Value(given[0].py, resolved, sure=True)
         value = self._argument_py(given[0], target)
         return Value(
             f"cast(_r, {self.where(target.at)}, {self._pointer_of(self.bound)}, {value}, {resolved!r})", resolved
@@ -177,6 +179,8 @@ def _coding(name: str, given: list[Value]) -> str:
     made = made if name == "c" else f"{{'coding': [{made}]}}"
     there = [one.py for one in given if one.literal is None]
     function = "coding" if name == "c" else "concept"
+    if not there and all(one.literal for one in given):
+        return made
     if any(one.literal == "" for one in given) or not there:
         return f"{function}(_r, '', None, {', '.join(one.py for one in given)})"
     return f"({made} if {' and '.join(there)} else {function}(_r, '', None, {', '.join(one.py for one in given)}))"

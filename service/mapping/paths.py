@@ -69,6 +69,8 @@ class Paths:
             return Value(
                 f"trail({var.py}, {steps!r}, {self._trail_type(var)})", self._type(var, steps), "pairs", fresh=False
             )
+        if isinstance(tree, Binary) and tree.operator == "&" and (joined := self._joined(tree, context, scope)):
+            return Value(joined, "string", sure=True)
         return Value(self._closure(tree, context, scope, "pairs"), None, "pairs")
 
     def text(self, tree: AST, context: Var | None, scope: Scope) -> str:
@@ -132,6 +134,24 @@ class Paths:
 
     def _trail_type(self, var: Var) -> str:
         return var.rtype or repr(var.type if var.type in PRIMITIVES else None)
+
+    def _joined(self, tree: AST, context: Var | None, scope: Scope) -> str | None:
+        """Texts put together by `&` and `join`, as one Python expression that is always a text."""
+        if isinstance(tree, Literal) and isinstance(tree.value, str):
+            return repr(tree.value)
+        if isinstance(tree, Binary) and tree.operator == "&":
+            parts = [self._joined(one, context, scope) for one in _chain(tree)]
+            return f"({' + '.join(filter(None, parts))})" if all(parts) else None
+        if isinstance(tree, Call) and tree.name == "join" and tree.target is not None:
+            found = self._path(tree.target, context, scope)
+            marks = [one.value for one in tree.arguments if isinstance(one, Literal) and isinstance(one.value, str)]
+            if found is None or found[0].slot or len(marks) != 1 or self._type(*found) not in _TEXT:
+                return None
+            var, steps = found
+            return f"{marks[0]!r}.join([one for one, _ in trail({var.py}, {steps!r}, {self._trail_type(var)})])"
+        found = self._path(tree, context, scope)
+        single = self._single(*found) if found is not None else None
+        return f"({single.py} or '')" if single is not None and single.type in _TEXT and not single.rtype else None
 
     # -- tests that are Python
 

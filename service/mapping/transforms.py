@@ -138,7 +138,7 @@ def cast(run: Run, where: str, pointer: str | None, value: Any, type_: Any) -> A
     elif type_ == "decimal":
         made = number(source)
     elif type_ in STRINGS:
-        made = source if type_ not in _LEXICAL or _LEXICAL[type_].fullmatch(source) else None
+        made = source if type_ not in LEXICAL or LEXICAL[type_].fullmatch(source) else None
     if made is None:
         run.fail("fml.cast", where, pointer, value=source, type=type_)
     return made
@@ -146,7 +146,7 @@ def cast(run: Run, where: str, pointer: str | None, value: Any, type_: Any) -> A
 
 _YEAR = r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?"
 _CLOCK = r"([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?"
-_LEXICAL = {
+LEXICAL = {
     "date": re.compile(_YEAR),
     "dateTime": re.compile(rf"{_YEAR}|\d{{4}}-\d\d-\d\dT{_CLOCK}(Z|[+-]\d\d:\d\d)"),
     "instant": re.compile(rf"\d{{4}}-\d\d-\d\dT{_CLOCK}(Z|[+-]\d\d:\d\d)"),
