@@ -34,12 +34,7 @@ class Statement:
         """Run it for each of `values`; gives how many rows were changed."""
         text, names, constants = self._on(connection.dialect.name)
         given = [[{**constants, **one}[name] for name in names] for one in values]
-        cursor = connection.connection.cursor()
-        try:
-            cursor.executemany(text, given)
-            return int(cursor.rowcount)
-        except connection.dialect.loaded_dbapi.Error as error:
-            raise _failed(connection, text, error) from error
+        return run_many(connection, text, given)
 
 
 class Among:
@@ -69,6 +64,16 @@ def run(connection: Connection, text: str, values: Sequence[Any]) -> list[Row]:
     try:
         cursor.execute(text, values)
         return list(cursor.fetchall()) if cursor.description else []
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _failed(connection, text, error) from error
+
+
+def run_many(connection: Connection, text: str, rows: Iterable[Sequence[Any]]) -> int:
+    """Execute `text` for each of `rows`; gives how many rows of the database were changed."""
+    cursor = connection.connection.cursor()
+    try:
+        cursor.executemany(text, rows)
+        return int(cursor.rowcount)
     except connection.dialect.loaded_dbapi.Error as error:
         raise _failed(connection, text, error) from error
 
