@@ -20,7 +20,8 @@ from sqlalchemy import Connection, text
 from service.clock import now
 from service.export import jobs
 from service.export.jobs import Job
-from service.export.run import Limits, Runner, own
+from service.export.run import Limits
+from service.export.runner import Runner, own
 from service.export.snapshot import take
 from service.export.wanted import ANY, Wanted
 from service.fhir.definitions import core

@@ -18,7 +18,6 @@ from service.api.operations import Operation
 from service.export import groups, jobs, members
 from service.export.compartments import Compartments
 from service.export.jobs import Job
-from service.export.run import told
 from service.export.snapshot import Cut, among, take
 from service.export.wanted import Level, Wanted
 from service.export.worker import Worker
@@ -75,7 +74,7 @@ def _begin(level: Level, group_id: str) -> Response:
     worker: Worker | None = current_app.extensions.get("yhdessa-exports")
     if worker is not None:
         worker.wake()
-    issues = [issue("export.begun"), *(told(one) for one in wanted.notes)]
+    issues = [issue("export.begun"), *(one.issue for one in wanted.notes)]
     response = fhir(outcome(issues, language()), 202, fhir_wanted())
     response.headers["Content-Location"] = f"{root()}/export/{job.id}"
     return response

@@ -15,9 +15,8 @@ from service.api.context import root, store
 from service.api.errors import Refused, refused
 from service.api.scopes import covers
 from service.export import files, jobs
-from service.export.jobs import DONE, FAILED, Job
+from service.export.jobs import DONE, FAILED, SECOND, Job
 from service.export.manifest import manifest
-from service.export.run import SECOND
 from service.issues import issue, outcome
 from service.store.values import micros
 

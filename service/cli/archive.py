@@ -6,9 +6,10 @@ from typing import Any
 import click
 
 from service.cli.db import DATA, URL
-from service.cli.engine import settings
+from service.cli.engine import definitions, settings
 from service.cli.failures import CouldNotRun
 from service.cli.output import JSON, LANGUAGE, report
+from service.cli.stored import stored
 from service.cli.submitting import CONFIG
 from service.cli.submitting import command as submit
 from service.config import Settings
@@ -60,25 +61,25 @@ def _made(
     chosen: Settings, config: Path | None, to: str | None, *, take_over: bool, fresh: bool, as_json: bool
 ) -> None:
     from service.cli import archiving
-    from service.export.targets import TargetError
 
     own = archiving.loaded(chosen, config, to)
     found = []
-    try:
-        with archiving.alone(chosen) as folder, archiving.stored(chosen) as store, archiving.shelved(own) as drop:
-            place = archiving.unfinished(folder)
-            places = [place] if place else []
-            for one in (*places, *([None] if fresh else [])):
-                at = one or archiving.begin(folder, store, drop, own)
-                entry, issues = archiving.finish(at, store, drop, own, chosen, take_over=take_over)
-                found += issues
-                report(at.name, issues, as_json=as_json, language=chosen.language)
-                if entry is not None:
-                    click.echo(pretty(_row(entry))) if as_json else archiving.echo(entry)
-                elif not as_json:
-                    click.echo(issue("archive.nothing-new").text(chosen.language), err=True)
-    except TargetError as error:
-        raise CouldNotRun(error.issue) from None
+    with (
+        archiving.alone(chosen) as folder,
+        stored(chosen, definitions(chosen)) as store,
+        archiving.shelved(own) as drop,
+    ):
+        place = archiving.unfinished(folder)
+        places = [place] if place else []
+        for one in (*places, *([None] if fresh else [])):
+            at = one or archiving.begin(folder, store, drop, own)
+            entry, issues = archiving.finish(at, store, drop, own, chosen, take_over=take_over)
+            found += issues
+            report(at.name, issues, as_json=as_json, language=chosen.language)
+            if entry is not None:
+                click.echo(pretty(_row(entry))) if as_json else archiving.echo(entry)
+            elif not as_json:
+                click.echo(issue("archive.nothing-new").text(chosen.language), err=True)
     raise SystemExit(1 if found else 0)
 
 
@@ -142,7 +143,7 @@ def verify(
             raise CouldNotRun(issue("archive.no-run", run=unknown, there=", ".join(names) or "–"))
         wanted = [one for one in there if not runs or one.run in runs]
         whole = not bags_only and not runs
-        with archiving.stored(chosen) if whole else nullcontext() as store, archiving.shown() as told:
+        with stored(chosen, definitions(chosen)) if whole else nullcontext() as store, archiving.shown() as told:
             done = archive_verify.verify(drop, wanted, store, lambda name: told(name, 0))
     report("archive", done.issues, as_json=as_json, language=chosen.language)
     counts = {name: getattr(done, name) for name in ("runs", "files", "bytes", "records", "extra", "more")}

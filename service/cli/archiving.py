@@ -1,6 +1,5 @@
 """A run of the archive from its first byte to its entry there; what `yhdessa archive run` and `resume` do."""
 
-import getpass
 import hashlib
 import shutil
 import socket
@@ -14,19 +13,19 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from service.cli.engine import definitions
 from service.cli.failures import CouldNotRun
 from service.cli.papers import Papers
+from service.cli.uselog import user
 from service.clock import now
 from service.config import Settings
-from service.drops import Drop, DropError, open_drop
+from service.drops import Drop, open_drop
 from service.export import archive, archive_settings, lock, shelf
 from service.export.archive import Header, Run
 from service.export.archive_settings import ArchiveSettings
-from service.export.retention import Facts, RetentionError, Rules
+from service.export.retention import Facts, Rules
 from service.export.shelf import Entry
 from service.export.snapshot import take
-from service.export.targets import Local, TargetError
+from service.export.targets import Local
 from service.issues import Issue
 
 if TYPE_CHECKING:
@@ -40,10 +39,7 @@ def loaded(chosen: Settings, config: Path | None, to: str | None) -> ArchiveSett
     file = config or chosen.data / archive_settings.FILE
     if to and config is None and not file.exists():
         return ArchiveSettings("archive", _url(to))
-    try:
-        found = archive_settings.load(file)
-    except RetentionError as error:
-        raise CouldNotRun(*error.issues) from None
+    found = archive_settings.load(file)
     return replace(found, to=_url(to)) if to else found
 
 
@@ -51,34 +47,12 @@ def _url(to: str) -> str:
     return to if "://" in to else (Path.cwd() / to).as_uri()
 
 
-@contextmanager
-def shelved(settings: ArchiveSettings) -> Iterator[Drop]:
-    """The archive's place; what goes wrong there ends the command with its reason."""
+def shelved(settings: ArchiveSettings) -> Drop:
+    """The archive's place, for the caller to close. Raises `DropError`."""
     options = dict(settings.options)
     if settings.to.startswith("file://"):
         options.setdefault("create", True)
-    try:
-        with open_drop(settings.to, options) as drop:
-            yield drop
-    except DropError as error:
-        raise CouldNotRun(error.issue) from None
-    except TargetError as error:
-        raise CouldNotRun(error.issue) from None
-
-
-@contextmanager
-def stored(chosen: Settings) -> Iterator["Store"]:
-    """The store of this installation."""
-    from service.store import StoreError, open_store
-
-    try:
-        store = open_store(chosen.database, chosen.data, definitions(chosen))
-    except StoreError as error:
-        raise CouldNotRun(*error.issues) from None
-    try:
-        yield store
-    finally:
-        store.close()
+    return open_drop(settings.to, options)
 
 
 @contextmanager
@@ -173,13 +147,6 @@ def shown() -> Iterator[Callable[[str, int], None]]:
             status.update(f"{name}  {count:,}")
 
         yield told
-
-
-def user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""  # A container may run as a number without a name.
 
 
 def echo(entry: Entry) -> None:

@@ -5,12 +5,11 @@ from pathlib import Path
 import click
 from sqlalchemy import Connection, select
 
-from service.cli.db import DATA, URL, opened
-from service.cli.failures import CouldNotRun
+from service.cli.db import DATA, URL, checked
 from service.cli.output import JSON, report
 from service.fhir.json import pretty
 from service.issues import issue, outcome
-from service.store import audit, schema
+from service.store import audit
 from service.store.tables import audit as rows
 
 
@@ -29,18 +28,11 @@ def verify(data: Path | None, database: str | None, head: str | None, as_json: b
 
     Prints how many rows there are and the hash of the last: keep it somewhere else, and give it as `--head` next time.
     """
-    one = opened(data, database)
-    try:
-        problems = schema.check_schema(one)
-        if problems:
-            raise CouldNotRun(*problems)
-        with one.read() as connection:
-            found = audit.verify(connection)
-            issues = list(found.issues)
-            if head and not issues and not _holds(connection, head):
-                issues.append(issue("store.audit-broken", seq=found.rows))
-    finally:
-        one.close()
+    with checked(data, database) as one, one.read() as connection:
+        found = audit.verify(connection)
+        issues = list(found.issues)
+        if head and not issues and not _holds(connection, head):
+            issues.append(issue("store.audit-broken", seq=found.rows))
     if as_json:
         click.echo(pretty({"rows": found.rows, "head": found.head, "outcome": outcome(issues)}))
     else:

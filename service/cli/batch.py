@@ -68,7 +68,7 @@ def command(
     from service.cli.batch_work import Work, close
     from service.export import lock
     from service.export.plan import Header
-    from service.export.targets import TargetError, open_target
+    from service.export.targets import open_target
 
     flags["mappings"] = flags["mappings"] or None
     given = tuple(sorted((name, value) for name, value in _named(flags).items() if value is not None))
@@ -82,8 +82,6 @@ def command(
     try:
         with _stoppable(), lock.held(target, now(), take_over=take_over):
             done = _run(header, target, lambda: executor(kind, workers=processes, address=scheduler), work, language)
-    except TargetError as error:
-        raise CouldNotRun(error.issue) from None
     except KeyboardInterrupt:
         raise CouldNotRun(issue("batch.stopped")) from None
     finally:

@@ -3,7 +3,6 @@
 The key that makes the ids does not travel: a worker on another machine has its own settings, which must be the same.
 """
 
-import getpass
 import hashlib
 import hmac
 import importlib.metadata
@@ -25,7 +24,6 @@ from service.issues import has_errors, issue
 if TYPE_CHECKING:
     from service.pipeline import Converter
 
-CLIENT = "command-line"
 _lock = threading.Lock()
 # Made before the workers are forked, which then share it.
 _made: dict[Any, tuple["Converter", str]] = {}
@@ -97,16 +95,15 @@ def _converting(made: "Converter", chosen: config.Settings, variant: str | None)
 def _loading(made: "Converter", chosen: config.Settings, variant: str | None) -> Convert:
     """Into the store, as `POST /documents` does it: what is kept already is kept."""
     from service.accept import accept
+    from service.cli.uselog import CLIENT, event
     from service.store import Author
-    from service.store.audit import Detail, Event
 
     store = _store(chosen.database, chosen.data)
-    detail = Detail("documents", user=_user(), description="yhdessa batch --load")
-    event = Event(CLIENT, "", "C", "0", detail)
+    row = event("C", "documents", description="yhdessa batch --load")
     options: dict[str, Any] = {"variant": variant, "activity_style": chosen.activity_style}
 
     def convert(text: bytes) -> Answer:
-        done = accept(made, store, text, now=store.clock(), author=Author(CLIENT, ""), event=event, **options)
+        done = accept(made, store, text, now=store.clock(), author=Author(CLIENT, ""), event=row, **options)
         if done.status in ("created", "updated", "unchanged") or _was_here(store, done, text):
             # Without warnings: they depend on what else is there by now, and the report must not.
             return Answer(True, None, [])
@@ -154,10 +151,3 @@ def close() -> None:
     """Close what this process has opened."""
     if (store := _stores.pop(os.getpid(), None)) is not None:
         store.close()
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""  # A container may run as a number without a name.

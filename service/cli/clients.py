@@ -11,13 +11,13 @@ import click
 from sqlalchemy import Connection
 
 from service.api.scopes import read_scopes
-from service.cli.db import DATA, URL, opened
+from service.cli.db import DATA, URL, checked
 from service.cli.failures import CouldNotRun
 from service.cli.output import JSON
 from service.clock import now
 from service.fhir.json import pretty
 from service.issues import issue
-from service.store import clients, schema
+from service.store import clients
 from service.store.clients import ROLES, Client
 from service.store.values import instant, micros
 from service.tokens import KeysError, key_set, new_key
@@ -140,23 +140,18 @@ def _keys(jwks: str | None, new_key: Path | None, id_: str) -> tuple[str | None,
 def _made(file: Path, id_: str) -> str:
     """The public half of a new key whose private half is in `file`, for its owner's eyes only."""
     key = new_key(f"{id_}-{now():%Y%m%d%H%M%S}")
+    # Some clients take no key that does not say what it is for: RFC 7517 4.3 and 4.4.
+    private = key.as_dict(private=True, alg="ES384", key_ops=["sign"])
+    public = key.as_dict(private=False, alg="ES384", key_ops=["verify"])
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        json.dump(key.as_dict(private=True), stream)
-    return json.dumps({"keys": [key.as_dict(private=False)]})
+        json.dump(private, stream)
+    return json.dumps({"keys": [public]})
 
 
 def _write(data: Path | None, database: str | None, work: Callable[[Connection], T]) -> T:
-    one = opened(data, database)
-    try:
-        if one.is_sqlite and not Path(str(one.url.database)).exists():
-            schema.upgrade(one)
-        problems = schema.check_schema(one)
-        if problems:
-            raise CouldNotRun(*problems)
+    with checked(data, database, new=True) as one:
         return one.write(work)
-    finally:
-        one.close()
 
 
 def _row(one: Client) -> dict[str, Any]:

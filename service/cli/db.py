@@ -1,10 +1,13 @@
 """`yhdessa db`: the database of this installation."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from service.cli.engine import settings
+from service.cli.failures import CouldNotRun
 from service.store import schema
 from service.store.engine import Database, database_url
 
@@ -20,6 +23,24 @@ def opened(data: Path | None, database: str | None) -> Database:
     if not chosen.database:
         chosen.data.mkdir(parents=True, exist_ok=True)
     return Database(database_url(chosen.database, chosen.data))
+
+
+@contextmanager
+def checked(data: Path | None, database: str | None, *, new: bool = False) -> Iterator[Database]:
+    """The same, closed in the end; `CouldNotRun` where its tables are not those of this program.
+
+    With `new` a SQLite file that is not there yet is made.
+    """
+    one = opened(data, database)
+    try:
+        if new and one.is_sqlite and not Path(str(one.url.database)).exists():
+            schema.upgrade(one)
+        problems = schema.check_schema(one)
+        if problems:
+            raise CouldNotRun(*problems)
+        yield one
+    finally:
+        one.close()
 
 
 @click.group()

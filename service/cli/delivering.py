@@ -1,7 +1,6 @@
 """What the delivery commands share: the receivers and what shipments are made with."""
 
 import functools
-import getpass
 from datetime import datetime
 from typing import Any
 
@@ -51,14 +50,6 @@ def signer(chosen: Settings) -> Signer:
 def opened(chosen: Settings) -> Store:
     """The store, with connections for every lane."""
     return open_store(chosen.database, chosen.data, core(), pool=16)
-
-
-def user() -> str:
-    """Who runs the command, as the machine knows them."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""  # A container may run as a number without a name.
 
 
 def _pdf(bundle: Json, language: str) -> bytes:

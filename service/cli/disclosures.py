@@ -8,17 +8,18 @@ import click
 from sqlalchemy import Connection, select
 
 from service.cli.db import DATA, URL
-from service.cli.delivering import opened, user
 from service.cli.engine import settings
 from service.cli.failures import CouldNotRun
 from service.cli.output import JSON
+from service.cli.stored import stored
+from service.cli.uselog import note
 from service.clock import now
 from service.deliver import printout
 from service.fhir.definitions import ours
 from service.fhir.json import encode
 from service.issues import issue
 from service.store import EVERYTHING, audit, families
-from service.store.audit import Detail, Event, Row, record
+from service.store.audit import Row
 from service.store.reading import read
 from service.store.recipients import oid
 from service.store.tables import outbox
@@ -42,25 +43,20 @@ def command(whose: str, language: str | None, data: Path | None, database: str |
     (`Patient/…`). The print-out itself is recorded in the use log.
     """
     chosen = settings(language=language, data=data, database=database)
-    store = opened(chosen)
-    try:
+    with stored(chosen) as store:
         with store.database.read() as connection:
             about = _about(connection, whose)
             rows = _rows(connection, about)
             names = _names(connection, rows)
         if not about:
             raise CouldNotRun(issue("deliver.no-family", given=whose))
-        moment = now()
-        detail = Detail("disclosures", tuple(sorted(about)), user=user(), description=chosen.language)
-        store.database.write(lambda one: record(one, [Event("command-line", "", "R", "0", detail)], moment))
-    finally:
-        store.close()
+        note(store, "R", "disclosures", entities=tuple(sorted(about)), description=chosen.language)
     shown = printout.told(rows)
     if as_json:
         for one in shown:
             click.echo(encode(printout.as_json(one, names)))
     else:
-        click.echo(printout.text(shown, names, _part, chosen.language, moment))
+        click.echo(printout.text(shown, names, _part, chosen.language, now()))
 
 
 def _about(connection: Connection, whose: str) -> set[str]:

@@ -14,7 +14,7 @@ from service.cli.db import DATA, URL
 from service.cli.engine import definitions, settings
 from service.cli.failures import CouldNotRun
 from service.cli.output import JSON
-from service.config import Settings
+from service.cli.stored import stored
 from service.fhir.json import pretty
 from service.issues import issue
 
@@ -29,7 +29,6 @@ EXPORTS = click.option(
 )
 # Names the job of a folder that is not finished, so that the same command goes on with it.
 MARK = ".export"
-SECOND = 1_000_000
 
 
 @click.group()
@@ -44,13 +43,14 @@ def command() -> None:
 @EXPORTS
 def run(once: bool, data: Path | None, database: str | None, exports: Path | None) -> None:
     """Run the exports that clients have begun, until stopped: for installations whose `serve` runs none."""
-    from service.export.run import Limits, Runner
+    from service.export.run import Limits
+    from service.export.runner import Runner
 
     chosen = settings(data=data, database=database, exports=exports)
     ended = threading.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, lambda *_: ended.set())
-    with _store(chosen) as store:
+    with stored(chosen, definitions(chosen)) as store:
         limits = Limits(chosen.export_bytes, chosen.export_hours, max(1, chosen.export_runners))
         with _bar() as told:
             runner = Runner(store, chosen.export_folder, limits, ended.is_set, told)
@@ -82,7 +82,10 @@ def to(
     database: str | None,
 ) -> None:
     """Export into FOLDER as NDJSON, `manifest.json` last. A run that was interrupted goes on where it stopped."""
-    from service.export.run import Limits, Runner
+    from service.cli.uselog import user
+    from service.export import folders
+    from service.export.run import Limits
+    from service.export.runner import Runner
     from service.export.wanted import ANY, Wanted
 
     chosen = settings(data=data, database=database)
@@ -99,12 +102,10 @@ def to(
         language=chosen.language,
         token=False,
     )
-    with _store(chosen) as store, _bar() as told:
+    with stored(chosen, definitions(chosen)) as store, _bar() as told:
         _check(store, wanted.types, wanted.filters, group)
         runner = Runner(store, folder, Limits(chosen.export_bytes), told=told, flat=True)
-        from service.export import folders
-
-        done = folders.write(runner, wanted, MARK)
+        done = folders.write(runner, wanted, MARK, user())
     if done is None:
         raise CouldNotRun(issue("export.busy", folder=folder.name))
     click.echo(f"{done} {folder}")
@@ -118,7 +119,7 @@ def list_command(data: Path | None, database: str | None, as_json: bool) -> None
     """Every export there is, the oldest first."""
     from service.export import jobs
 
-    with _store(settings(data=data, database=database)) as store, store.database.read() as connection:
+    with stored(settings(data=data, database=database)) as store, store.database.read() as connection:
         rows = [_row(one) for one in jobs.everyone(connection)]
     if as_json:
         click.echo(pretty(rows))
@@ -137,25 +138,11 @@ def drop(id_: str, data: Path | None, database: str | None, exports: Path | None
     from service.export import files, jobs
 
     chosen = settings(data=data, database=database, exports=exports)
-    with _store(chosen) as store:
+    with stored(chosen) as store:
         if not store.database.write(lambda connection: jobs.remove(connection, id_)):
             raise CouldNotRun(issue("export.job"))
     files.remove(chosen.export_folder / id_)
     click.echo(id_)
-
-
-@contextmanager
-def _store(chosen: Settings) -> Iterator["Store"]:
-    from service.store import StoreError, open_store
-
-    try:
-        store = open_store(chosen.database, chosen.data, definitions(chosen))
-    except StoreError as error:
-        raise CouldNotRun(*error.issues) from None
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 def _moment(text: str) -> int:

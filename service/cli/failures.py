@@ -44,14 +44,14 @@ def explained() -> Iterator[None]:
         yield
     except SettingsError as error:
         raise CouldNotRun(issue("cli.setting", name=error.name, reason=error.reason)) from None
-    except ValueError as error:
-        # The errors of the core (a map, a package, an expression) carry what is to be said.
+    except (CouldNotRun, BrokenPipeError):
+        raise  # Said already; or whoever read our output has had enough, and click ends quietly.
+    except OSError as error:
+        found = issue("cli.cannot-read", file=error.filename or "?", reason=error.strerror or type(error).__name__)
+        raise CouldNotRun(found) from None
+    except Exception as error:
+        # The errors of the layers below (a map, a package, the store, a place out of reach) carry what is to be said.
         carried = _carried(error)
         if not carried:
             raise
         raise CouldNotRun(*carried) from None
-    except BrokenPipeError:
-        raise  # Whoever read our output has had enough; click ends quietly.
-    except OSError as error:
-        found = issue("cli.cannot-read", file=error.filename or "?", reason=error.strerror or type(error).__name__)
-        raise CouldNotRun(found) from None

@@ -8,16 +8,15 @@ from typing import Any, TypeVar
 import click
 from sqlalchemy import Connection
 
-from service.cli.db import DATA, URL, opened
-from service.cli.delivering import user
+from service.cli.db import DATA, URL, checked
 from service.cli.failures import CouldNotRun
 from service.cli.output import JSON
+from service.cli.uselog import event
 from service.clock import now
 from service.fhir.json import encode, parse, pretty
 from service.issues import issue, kinds
-from service.store import outbox, schema
-from service.store.audit import Detail, Event, record
-from service.store.engine import Database
+from service.store import outbox
+from service.store.audit import record
 from service.store.outbox import CANCELLED, PARKED, STATES, WAITING, Delivery
 from service.store.values import instant, micros
 
@@ -162,32 +161,15 @@ def _change(
         ids = [one.id for one in free[start : start + 500] if one.id is not None]
         done += outbox.change(connection, ids, _OPEN, {"at": at, "lease_until": None, "lease_owner": None, **values})
     references = tuple(sorted({one.reference for one in free}))
-    detail = Detail(what, references, user=user(), description=why)
-    record(connection, [Event("command-line", "", "U", "0", detail)], moment)
+    record(connection, [event("U", what, entities=references, description=why)], moment)
     return done
 
 
 def _read(data: Path | None, database: str | None, work: Callable[[Connection], T]) -> T:
-    one = _checked(data, database)
-    try:
-        with one.read() as connection:
-            return work(connection)
-    finally:
-        one.close()
+    with checked(data, database) as one, one.read() as connection:
+        return work(connection)
 
 
 def _write(data: Path | None, database: str | None, work: Callable[[Connection], T]) -> T:
-    one = _checked(data, database)
-    try:
+    with checked(data, database) as one:
         return one.write(work)
-    finally:
-        one.close()
-
-
-def _checked(data: Path | None, database: str | None) -> Database:
-    one = opened(data, database)
-    problems = schema.check_schema(one)
-    if problems:
-        one.close()
-        raise CouldNotRun(*problems)
-    return one

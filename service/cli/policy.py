@@ -201,26 +201,20 @@ def _fhir(text: Text, chosen: Any) -> Any:
 
 def _stored(what: str, chosen: Any) -> Json:
     """The case of a plan in the store; that it was looked at is in the use log."""
-    from service.cli.print_stored import CLIENT, _user
-    from service.fhir.definitions import core
-    from service.store import open_store
-    from service.store.audit import Detail, Event, record
+    from service.cli.stored import stored
+    from service.cli.uselog import note
     from service.store.belonging import belonging
 
     named = _ID.fullmatch(what)
     id_ = named[1] if named else what
-    store = open_store(chosen.database, chosen.data, core())
-    try:
+    with stored(chosen) as store:
         with store.database.read() as connection:
             held = belonging(connection, [id_]).get(id_)
         if held is None:
             raise CouldNotRun(issue("store.not-found", type="CarePlan"))
         every = [held.plan, *held.others]
         patients = tuple(one.reference for one in every if one.type == "Patient")
-        detail = Detail("policy", tuple(one.reference for one in every), patients, user=_user(), description="explain")
-        event = Event(CLIENT, "", "E", "0", detail)
-        store.database.write(lambda connection: record(connection, [event], store.clock()))
+        entities = tuple(one.reference for one in every)
+        note(store, "E", "policy", entities=entities, patients=patients, description="explain")
         entries = [{"resource": parse(one.body)} for one in every if one.body]
-    finally:
-        store.close()
     return {"resourceType": "Bundle", "type": "collection", "entry": entries}

@@ -63,9 +63,9 @@ def command(
     options = {"language": spoken, "format": form, "archive": archive, "child": child, "copy_of": copy_of}
     named = None if what == "-" else _ID.fullmatch(what)
     if named and (data or database or (not Path(what).exists() and _has_store(chosen))):
-        from service.cli.print_stored import stored
+        from service.cli import print_stored
 
-        name, (lacking, paper) = what, stored(named[1], chosen, options)
+        name, (lacking, paper) = what, print_stored.paper(named[1], chosen, options)
     else:
         text = _only(what)
         name, (lacking, paper) = text.name, _given(_resources(text, chosen), plan, options)

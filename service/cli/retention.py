@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from service.cli.db import DATA, URL
-from service.cli.engine import settings
-from service.cli.failures import CouldNotRun
+from service.cli.engine import definitions, settings
 from service.cli.output import JSON
+from service.cli.stored import stored
+from service.cli.uselog import user
 from service.clock import now
 from service.fhir.json import pretty
 
@@ -63,14 +64,11 @@ def _done(
 ) -> None:
     from service.cli import archiving
     from service.export import destruction
-    from service.export.retention import Facts, RetentionError, Rules
+    from service.export.retention import Facts, Rules
 
     chosen = settings(**flags)
-    try:
-        own, known = Rules.load(rules), Facts.load(facts)
-    except RetentionError as error:
-        raise CouldNotRun(*error.issues) from None
-    with archiving.stored(chosen) as store:
+    own, known = Rules.load(rules), Facts.load(facts)
+    with stored(chosen, definitions(chosen)) as store:
         moment = now()
         with archiving.shown() as told:
             found = destruction.look(store, own, known, moment.date(), told)
@@ -80,7 +78,7 @@ def _done(
         if apply and over:
             if ask and not (sys.stdin.isatty() and click.confirm(f"{over} ✗ ?", err=True)):
                 raise click.UsageError("Give --yes to destroy without being asked, or --dry-run.")
-            gone, stayed = destruction.apply(store, found, own, archiving.user(), moment)
+            gone, stayed = destruction.apply(store, found, own, user(), moment)
             done = {name: getattr(gone, name) for name in ("resources", "versions", "documents")} | {"stayed": stayed}
     if as_json:
         click.echo(pretty({"classes": rows, "over": over, "destroyed": done}))

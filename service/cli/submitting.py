@@ -11,8 +11,9 @@ import click
 import msgspec
 
 from service.cli.db import DATA, URL
-from service.cli.engine import settings
+from service.cli.engine import definitions, settings
 from service.cli.failures import CouldNotRun
+from service.cli.stored import stored
 from service.config import Settings
 from service.export.submit import COMPLETED, OPEN, STOPPED, Consumer, Submission, SubmitError
 from service.export.targets import Local
@@ -143,9 +144,8 @@ def _place(
 ) -> "Iterator[tuple[Settings, ArchiveSettings, Consumer, Local]]":
     """The settings, the archive's FHIR face and the submissions; what goes wrong there ends the command."""
     from service.cli import archiving
-    from service.deliver.receivers.base import TransportError
     from service.deliver.session import open_session
-    from service.deliver.settings import ReceiverFileError, read
+    from service.deliver.settings import read
     from service.deliver.transport import exchange
 
     chosen = settings(**flags)
@@ -154,27 +154,20 @@ def _place(
         raise CouldNotRun(issue("archive.no-submit"))
     if not chosen.base_url:
         raise CouldNotRun(issue("cli.public-without-base-url", host=chosen.host))
-    try:
-        receiver = read(Path(own.submit["receiver"]))
-        with open_session(receiver) as session:
+    receiver = read(Path(own.submit["receiver"]))
+    with open_session(receiver) as session:
 
-            def call(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Any:
-                return exchange(session, receiver.limits, method, url, body, headers)
+        def call(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Any:
+            return exchange(session, receiver.limits, method, url, body, headers)
 
-            base = chosen.base_url.rstrip("/")
-            consumer = Consumer(receiver.url, own.submit["system"], own.submit["value"], base, call)
-            yield chosen, own, consumer, Local(chosen.data / "archive" / "submissions")
-    except ReceiverFileError as error:
-        raise CouldNotRun(*error.issues) from None
-    except (TransportError, SubmitError) as error:
-        raise CouldNotRun(error.issue) from None
+        base = chosen.base_url.rstrip("/")
+        consumer = Consumer(receiver.url, own.submit["system"], own.submit["value"], base, call)
+        yield chosen, own, consumer, Local(chosen.data / "archive" / "submissions")
 
 
 def _exported(chosen: Settings, own: "ArchiveSettings", since: int) -> tuple[str, str, int]:
     """An export that the archive's client may read: its address, its job, and its moment."""
-    from service.cli import archiving
-
-    with archiving.stored(chosen) as store:
+    with stored(chosen, definitions(chosen)) as store:
         id_, at = _job(store, own, since)
         _run(store, chosen, id_)
     return f"{str(chosen.base_url).rstrip('/')}/export/{id_}", id_, at
@@ -199,17 +192,17 @@ def _job(store: "Store", own: "ArchiveSettings", since: int) -> tuple[str, int]:
 
 def _disclosed(chosen: Settings, own: "ArchiveSettings", job: str, at: int) -> None:
     """Write it down, once the archive has taken it: another controller's is a disclosure, 703/2023 10 §."""
-    from service.cli import archiving
+    from service.cli.uselog import user
     from service.export.shelf import owners
     from service.store.audit import Detail, Event, record
 
-    with archiving.stored(chosen) as store:
+    with stored(chosen) as store:
         with store.database.read() as connection:
             providers = own.controllers or tuple(owners(connection))
         other = bool(own.organisation) and (own.organisation,) != providers
         detail = Detail(
             "disclosure" if other else "archive",
-            user=archiving.user(),
+            user=user(),
             request=job,
             description=f"submission {at}",
             provider=" ".join(providers),
@@ -225,7 +218,8 @@ def _disclosed(chosen: Settings, own: "ArchiveSettings", job: str, at: int) -> N
 def _run(store: "Store", chosen: Settings, id_: str) -> None:
     """Run the export, unless a runner of the service has taken it; returns when it is done."""
     from service.export import jobs
-    from service.export.run import Limits, Runner
+    from service.export.run import Limits
+    from service.export.runner import Runner
 
     runner = Runner(store, chosen.export_folder, Limits(chosen.export_bytes, chosen.export_hours, 1))
     while True:

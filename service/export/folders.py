@@ -1,6 +1,5 @@
 """One export into a folder that somebody named: its files, and `manifest.json` last."""
 
-import getpass
 import json
 import os
 import uuid
@@ -11,7 +10,7 @@ from sqlalchemy import Connection
 from service.export import jobs
 from service.export.jobs import DONE, Job
 from service.export.manifest import manifest
-from service.export.run import Runner
+from service.export.runner import Runner
 from service.export.snapshot import take
 from service.export.wanted import Wanted
 from service.store.audit import Detail, Event, record
@@ -19,14 +18,15 @@ from service.store.audit import Detail, Event, record
 MANIFEST = "manifest.json"
 
 
-def write(runner: Runner, wanted: Wanted, mark: str) -> int | None:
+def write(runner: Runner, wanted: Wanted, mark: str, user: str) -> int | None:
     """Write what is wanted and give how many resources that are; None where another process is at it.
 
-    The file `mark` in the folder names the job until it is done, so that it can be gone on with. Raises `OSError`.
+    The file `mark` in the folder names the job until it is done, so that it can be gone on with. `user` is who the use
+    log says has begun it. Raises `OSError`.
     """
     folder, store = runner.folder, runner.store
     folder.mkdir(parents=True, exist_ok=True)
-    id_ = _begun(runner, folder / mark, wanted)
+    id_ = _begun(runner, folder / mark, wanted, user)
     job = store.database.write(lambda connection: jobs.claim_one(connection, id_, runner.owner, runner.now))
     if job is not None:
         runner.run(job)
@@ -41,7 +41,7 @@ def write(runner: Runner, wanted: Wanted, mark: str) -> int | None:
     return sum(one.count for one in files if one.part != 0)
 
 
-def _begun(runner: Runner, mark: Path, wanted: Wanted) -> str:
+def _begun(runner: Runner, mark: Path, wanted: Wanted, user: str) -> str:
     """The job of the folder: the one that was not finished, or a new one."""
     store = runner.store
     if mark.exists():
@@ -53,7 +53,7 @@ def _begun(runner: Runner, mark: Path, wanted: Wanted) -> str:
     id_ = uuid.uuid4().hex
     now = runner.now
     job = Job(id_, jobs.COMMAND, "", jobs.WAITING, wanted, take(store), now, 0, 0, 0, None, None)
-    detail = Detail("export", description=f"{wanted.level} export into a folder", user=_user())
+    detail = Detail("export", description=f"{wanted.level} export into a folder", user=user)
 
     def begin(connection: Connection) -> None:
         jobs.begin(connection, job)
@@ -62,13 +62,6 @@ def _begun(runner: Runner, mark: Path, wanted: Wanted) -> str:
     store.database.write(begin)
     _replace(mark, id_)
     return id_
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""  # A container may run as a number without a name.
 
 
 def _replace(file: Path, text: str) -> None:

@@ -20,7 +20,8 @@ from service.store.upsert import inserting
 
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 OUTPUT, DELETED, ERROR = "output", "deleted", "error"
-LEASE = 30_000_000
+SECOND = 1_000_000
+LEASE = 30 * SECOND
 """How long a runner that says nothing keeps its job, in microseconds."""
 TRIES = 20
 """How often a job may be claimed without getting any further."""

@@ -4,40 +4,30 @@ After each file the database knows how far its part has got. Who takes a job ove
 is read as of the same moment, in the same order, the files come out the same to the last byte.
 """
 
-import logging
-import re
-import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, event, func, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, func, select
 
 from service.export import files, jobs, members
 from service.export.blocks import blocks
 from service.export.files import Output
-from service.export.jobs import DELETED, ERROR, OUTPUT, File, Job, Lost, Part
+from service.export.jobs import DELETED, ERROR, OUTPUT, SECOND, File, Job, Lost, Part
 from service.export.selection import Selection
 from service.export.snapshot import Cut, chunks
-from service.export.wanted import Note
 from service.fhir.json import JsonError, encode, parse
 from service.fhir.shown import shown
 from service.issues import Issue, issue, outcome
-from service.store import Store, StoreError, cuts
-from service.store.engine import Database
+from service.store import Store, cuts
 from service.store.tables import resource, version
 from service.store.values import micros
 
 T = TypeVar("T")
-SECOND = 1_000_000
 # How many deletions stand in one Bundle.
 _ENTRIES = 500
-_AGAIN = 10 * SECOND
 _BEAT = jobs.LEASE // 5
-_JOB = re.compile(r"[0-9a-f]{32}")
-_log = logging.getLogger("yhdessa.export")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,108 +38,41 @@ class Limits:
     hours: int = 24
     most: int = 2
 
-
-def own(store: Store) -> Store:
-    """The same record over connections of its own, which the caller closes: they remember little of what they read."""
-    database = Database(store.database.url, pool=2)
-    if database.is_sqlite:
-
-        @event.listens_for(database.engine, "connect")
-        def connected(connection: Any, _: Any) -> None:
-            connection.execute("PRAGMA cache_size=-4096")
-
-    return Store(database, store.parameters, clock=store.clock, expand=store.expand, ids=store.ids)
+    def end(self, now: int) -> int:
+        """Until when an export that is finished `now` is kept (microseconds)."""
+        return now + self.hours * 3600 * SECOND
 
 
-@dataclass
-class Runner:
-    """Runs jobs of a store into a folder, each into its own subfolder; `stop` asks whether to let go.
+DEFAULTS = Limits()
 
-    With `flat` the folder itself is that of the one job.
-    """
 
-    store: Store
-    folder: Path
-    limits: Limits = Limits()
-    stop: Callable[[], bool] = lambda: False
-    told: Callable[[Job], None] = lambda _: None
-    flat: bool = False
-    owner: str = field(default_factory=lambda: uuid.uuid4().hex)
+class Run:
+    """One job in the hands of the runner `owner`; raises `Lost` where it is so no longer, or is to let go (`stop`)."""
 
-    def once(self) -> bool:
-        """Claim a job and run it; False where there is none to run."""
-        job = self._write(lambda connection: jobs.claim(connection, self.owner, self.now, self.limits.most))
-        if job is None:
-            return False
-        self.run(job)
-        return True
+    def __init__(
+        self,
+        store: Store,
+        job: Job,
+        folder: Path,
+        limits: Limits,
+        owner: str,
+        stop: Callable[[], bool],
+        told: Callable[[Job], None],
+    ) -> None:
+        self.store = store
+        self.job = job
+        self.folder = folder
+        self.limits = limits
+        self.owner = owner
+        self.stop = stop
+        self.told = told
+        self.selection = Selection(store, job)
+        self.done = 0
+        self.beaten = self.now
 
     @property
     def now(self) -> int:
         return micros(self.store.clock())
-
-    def place(self, id_: str) -> Path:
-        """The folder of a job."""
-        return self.folder if self.flat else self.folder / id_
-
-    def run(self, job: Job) -> None:
-        """Run a job that is this runner's; whatever happens, the job is done, failed, or can be claimed again."""
-        try:
-            if job.attempts >= jobs.TRIES:
-                self._fail(job, "tries")
-                return
-            _Run(self, job).all()
-        except Lost:
-            # Deleted meanwhile, or slower than its lease: what it wrote last is nobody's now.
-            if self._read(lambda connection: jobs.find(connection, job.id)) is None:
-                self._clear(job.id)
-        except (OSError, SQLAlchemyError, StoreError) as error:
-            _log.warning("an export will be tried again: %s", type(error).__name__)
-            self._write(lambda connection: jobs.release(connection, job.id, self.owner, self.now + _AGAIN))
-
-    def sweep(self) -> None:
-        """Delete exports whose time is over, and folders that no job owns."""
-        for id_ in self._read(lambda connection: jobs.expired(connection, self.now)):
-            self._write(lambda connection, gone=id_: jobs.remove(connection, gone))  # type: ignore[misc]
-            files.remove(self.folder / id_)
-        if self.folder.is_dir():
-            for one in self.folder.iterdir():
-                # Only what can be ours: somebody may keep other things in the folder.
-                if _JOB.fullmatch(one.name) and not self._known(one.name):
-                    files.remove(one)
-
-    def _known(self, id_: str) -> bool:
-        return self._read(lambda connection: jobs.find(connection, id_)) is not None
-
-    def _fail(self, job: Job, reason: str) -> None:
-        expires = self.now + self.limits.hours * 3600 * SECOND
-        self._write(lambda connection: jobs.fail(connection, job.id, self.owner, self.now, expires, reason))
-        self._clear(job.id)
-
-    def _clear(self, id_: str) -> None:
-        # A folder that somebody named is not ours to delete.
-        if not self.flat:
-            files.remove(self.place(id_))
-
-    def _write(self, work: Callable[[Connection], T]) -> T:
-        return self.store.database.write(work)
-
-    def _read(self, work: Callable[[Connection], T]) -> T:
-        with self.store.database.read() as connection:
-            return work(connection)
-
-
-class _Run:
-    """One job in the hands of one runner."""
-
-    def __init__(self, runner: Runner, job: Job) -> None:
-        self.runner = runner
-        self.store = runner.store
-        self.job = job
-        self.selection = Selection(runner.store, job)
-        self.folder = runner.place(job.id)
-        self.done = 0
-        self.beaten = runner.now
 
     def all(self) -> None:
         parts = self._read(jobs.parts) or self._plan()
@@ -158,7 +81,7 @@ class _Run:
         for part in parts:
             if not part.finished:
                 self._part(part)
-        expires = self.runner.now + self.runner.limits.hours * 3600 * SECOND
+        expires = self.limits.end(self.now)
         files.tidy(self.folder)
         self._write(jobs.finish, expires)
 
@@ -193,19 +116,18 @@ class _Run:
             self._resources(part)
 
     def _notes(self, part: Part) -> None:
-        found = [told(one) for one in self.job.wanted.notes]
-        output = Output(self.folder, "outcome", part.number, self.runner.owner)
+        output = Output(self.folder, "outcome", part.number, self.owner)
         with output:
-            output.write([self._outcome(one) for one in found])
+            output.write([self._outcome(one.issue) for one in self.job.wanted.notes])
             self._advance(replace(part, finished=True), output)
 
     def _resources(self, part: Part) -> None:
         """Everything of one type, from where an earlier runner stopped."""
         first = len(self._read(lambda connection, id_: jobs.files(connection, id_, part.number))) + 1
-        output = Output(self.folder, part.type, part.number, self.runner.owner, first)
+        output = Output(self.folder, part.type, part.number, self.owner, first)
         problems: list[bytes] = []
         cut, narrow = self.selection.cut(part.type), self.selection.narrow(part.type)
-        most = self.runner.limits.size
+        most = self.limits.size
         with output:
             for rows in chunks(self.store.database, part.type, cut, after=part.upto, narrow=narrow):
                 lines: list[bytes] = []
@@ -242,7 +164,7 @@ class _Run:
     def _blocks(self, part: Part) -> None:
         """Everything by patient."""
         first = len(self._read(lambda connection, id_: jobs.files(connection, id_, part.number))) + 1
-        output = Output(self.folder, "patients", part.number, self.runner.owner, first)
+        output = Output(self.folder, "patients", part.number, self.owner, first)
         problems: list[bytes] = []
         with output:
             for block in blocks(self.selection, part.upto):
@@ -252,13 +174,13 @@ class _Run:
                     line = self._line(type_name, row, problems)
                     if line is None:
                         continue
-                    if begun and output.size >= 2 * self.runner.limits.size:
+                    if begun and output.size >= 2 * self.limits.size:
                         # Too much for one file. Only when the block is whole has the part moved on.
                         block.held.append(output.close(continues=True))
                         begun = False
                     output.write([line] if begun else [header, line], 1)
                     begun = True
-                if output.size >= self.runner.limits.size or block.held:
+                if output.size >= self.limits.size or block.held:
                     part = replace(part, upto=block.rid)
                     self._advance(part, output, problems, block.held)
                     problems = []
@@ -267,7 +189,7 @@ class _Run:
 
     def _deletions(self, part: Part) -> None:
         """What was deleted since, as transactions that delete it."""
-        output = Output(self.folder, f"deleted.{part.type}", part.number, self.runner.owner)
+        output = Output(self.folder, f"deleted.{part.type}", part.number, self.owner)
         wanted = self.job.wanted
         cut = Cut(self.job.at, wanted.since, wanted.until, wanted.who)
         with output:
@@ -296,31 +218,31 @@ class _Run:
         number = output.number
         made = [one for one in (*held, output.close()) if one is not None]
         if problems:
-            outcomes = Output(self.folder, f"outcome.{part.type or 'patients'}", 0, self.runner.owner, number)
+            outcomes = Output(self.folder, f"outcome.{part.type or 'patients'}", 0, self.owner, number)
             with outcomes:
                 outcomes.write(problems)
                 made += [one for one in (outcomes.close(),) if one is not None]
         if part.kind == OUTPUT:
             self.done += sum(one.count for one in made if one.part == part.number)
         self._write(jobs.advance, part, made, self.done)
-        self.runner.told(replace(self.job, done=self.done))
+        self.told(replace(self.job, done=self.done))
         self._let_go()
 
     def _beat(self, written: int = 0) -> None:
         """Keep the lease, and say how far it is, now and then."""
-        now = self.runner.now
+        now = self.now
         if now - self.beaten >= _BEAT or now < self.beaten:
             self.beaten = now
             done = self.done + written
             self._write(lambda connection, *rest: jobs.keep(connection, *rest, done=done))
-            self.runner.told(replace(self.job, done=done))
+            self.told(replace(self.job, done=done))
         self._let_go()
 
     def _let_go(self) -> None:
         """Stop where the process is to end: another may go on at once."""
-        if self.runner.stop():
+        if self.stop():
             self.store.database.write(
-                lambda connection: jobs.release(connection, self.job.id, self.runner.owner, self.runner.now - 1)
+                lambda connection: jobs.release(connection, self.job.id, self.owner, self.now - 1)
             )
             raise Lost(self.job.id)
 
@@ -328,18 +250,12 @@ class _Run:
         return encode(outcome([one], self.job.wanted.language))
 
     def _write(self, work: Callable[..., T], *rest: Any) -> T:
-        id_, owner = self.job.id, self.runner.owner
-        return self.store.database.write(lambda connection: work(connection, id_, owner, self.runner.now, *rest))
+        id_, owner = self.job.id, self.owner
+        return self.store.database.write(lambda connection: work(connection, id_, owner, self.now, *rest))
 
     def _read(self, work: Callable[[Connection, str], T]) -> T:
         with self.store.database.read() as connection:
             return work(connection, self.job.id)
-
-
-def told(note: Note) -> Issue:
-    """The issue of a note."""
-    params: dict[str, Any] = dict(note.params)
-    return issue(note.key, **params)
 
 
 def _count(connection: Connection, type_name: str) -> int:

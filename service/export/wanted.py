@@ -3,10 +3,11 @@
 https://hl7.org/fhir/uv/bulkdata/STU3/export.html#query-parameters
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
+from service.issues import Issue, issue
 from service.store import Visibility
 
 Level = Literal["system", "patient", "group"]
@@ -21,6 +22,11 @@ class Note(msgspec.Struct, frozen=True):
 
     key: str
     params: dict[str, str]
+
+    @property
+    def issue(self) -> Issue:
+        params: dict[str, Any] = dict(self.params)
+        return issue(self.key, **params)
 
 
 class Wanted(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.export.run import Limits, Runner, own
+from service.export.run import Limits
+from service.export.runner import Runner, own
 from service.store import Store, StoreError
 
 # Seconds between two looks for jobs that another process was told of, and between two looks for what is over.

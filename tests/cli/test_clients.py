@@ -7,10 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli import main
+from service.cli.db import checked
 from service.cli.failures import CouldNotRun
 from service.cli.serve import refuse
 from service.config import load
-from service.store import schema
+from service.store import clients, schema
 from service.store.engine import FILE
 
 KEY = "k" * 40
@@ -20,6 +21,13 @@ def run(*arguments: str, code: int = 0) -> str:
     done = CliRunner().invoke(main, list(arguments))
     assert done.exit_code == code, done.output
     return done.output
+
+
+def _kept(data: Path) -> str:
+    """The keys of the only client."""
+    with checked(data, None) as database, database.read() as connection:
+        (one,) = clients.everyone(connection)
+    return one.jwks or ""
 
 
 def test_the_life_of_a_client(tmp_path: Path) -> None:
@@ -32,6 +40,9 @@ def test_the_life_of_a_client(tmp_path: Path) -> None:
     assert [(one["id"], one["organisation"], one["role"], one["keys"], one["revoked"]) for one in listed] == [
         ("kunta-1", "2.999.13.10.1", "source", private["kid"], None)
     ]
+    assert (private["alg"], private["key_ops"]) == ("ES384", ["sign"])
+    (public,) = json.loads(_kept(tmp_path))["keys"]
+    assert public == {name: value for name, value in private.items() if name != "d"} | {"key_ops": ["verify"]}
     assert "d" in private and private["d"] not in (tmp_path / FILE).read_bytes().decode("latin-1")
     run("clients", "add", "kunta-1", *who, "--new-key", str(tmp_path / "more.json"), *data, code=3)
     run("clients", "rotate", "kunta-1", "--jwks", "https://keys.example/jwks.json", *data)

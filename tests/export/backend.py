@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from service.clock import HELSINKI
-from service.export.run import Limits, Runner
+from service.export.run import Limits
+from service.export.runner import Runner
 from service.fhir.json import parse
 from service.store import EVERYTHING, Author, Store
 

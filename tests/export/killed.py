@@ -15,7 +15,8 @@ from service.export import files, jobs
 # Who is killed cannot give its job back; the next one need not wait long for it.
 jobs.LEASE = 1_000_000
 
-from service.export.run import Limits, Runner  # noqa: E402
+from service.export.run import Limits  # noqa: E402
+from service.export.runner import Runner  # noqa: E402
 from service.fhir.definitions import core  # noqa: E402
 from service.store import open_store  # noqa: E402
 from service.store.engine import Database  # noqa: E402

@@ -307,11 +307,12 @@ def _first(data: Path) -> None:
     """Begin a run and stop before its first byte, so that all runs after it are of one moment."""
     from service.cli import archiving
     from service.cli.engine import settings
+    from service.cli.stored import stored
     from service.export.archive_settings import ArchiveSettings
 
     chosen = settings(data=data)
     own = ArchiveSettings("archive", (data.parent / "archive").as_uri())
-    with archiving.alone(chosen) as folder, archiving.stored(chosen) as store, archiving.shelved(own) as drop:
+    with archiving.alone(chosen) as folder, stored(chosen) as store, archiving.shelved(own) as drop:
         archiving.begin(folder, store, drop, own)
 
 

@@ -136,12 +136,13 @@ def test_the_bytes_of_a_bag_do_not_depend_on_the_database_files(tmp_path: Path) 
 
     from service.cli import archiving
     from service.cli.engine import settings
+    from service.cli.stored import stored
     from service.export.archive_settings import ArchiveSettings
 
     _load(tmp_path / "data")
     own = ArchiveSettings("archive", (tmp_path / "nowhere").as_uri())
     chosen = settings(data=tmp_path / "data")
-    with archiving.alone(chosen) as folder, archiving.stored(chosen) as store, archiving.shelved(own) as drop:
+    with archiving.alone(chosen) as folder, stored(chosen) as store, archiving.shelved(own) as drop:
         archiving.begin(folder, store, drop, own)
     seen: list[dict[str, Any]] = []
     for name in ("one", "two"):

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from service.cli import main
 from service.export import jobs
-from service.export.run import Runner
+from service.export.runner import Runner
 from service.fhir.definitions import core
 from service.store import Store, open_store
 from tests.export.backend import contents, delete, goal, patient, put, references

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
-from service.export.run import Runner
+from service.export.runner import Runner
 from service.fhir.json import encode, parse
 from service.store import Store
 from service.store.disclosures import Given, disclose

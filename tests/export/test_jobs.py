@@ -8,7 +8,8 @@ import pytest
 
 from service.export import jobs
 from service.export.jobs import DONE, LEASE, RUNNING, WAITING, Job, Lost, Part
-from service.export.run import Limits, Runner, own
+from service.export.run import Limits
+from service.export.runner import Runner, own
 from service.export.snapshot import take
 from service.export.wanted import ANY, Wanted
 from service.export.worker import Worker

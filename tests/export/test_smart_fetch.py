@@ -11,10 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from joserfc.jwk import ECKey
 
 from service.cli.client import Server, free_port
-from tests.api.backend import public
 from tests.shared import ROOT
 
 PROGRAM = Path(sys.executable).with_name("smart-fetch")
@@ -39,13 +37,10 @@ def yhdessa(*arguments: str) -> None:
 
 @pytest.mark.slow
 def test_smart_fetch_downloads_everything(program: str, tmp_path: Path) -> None:
-    data, key = tmp_path / "data", ECKey.generate_key("P-384", {"kid": "bulk-1"}, private=True)
-    (tmp_path / "public.json").write_text(public(key))
-    own = {**key.as_dict(private=True), "alg": "ES384", "key_ops": ["sign"]}
-    (tmp_path / "own.jwks").write_text(json.dumps({"keys": [own]}))
-    jwks = str(tmp_path / "public.json")
+    data, key = tmp_path / "data", tmp_path / "key.json"
     add = ["clients", "add", "bulk", "--organisation", ORGANISATION, "--role", "source"]
-    yhdessa(*add, "--jwks", jwks, "--data", str(data))
+    yhdessa(*add, "--new-key", str(key), "--data", str(data))
+    (tmp_path / "own.jwks").write_text(json.dumps({"keys": [json.loads(key.read_bytes())]}))
     yhdessa(
         "batch",
         str(ROOT / "schemas" / "source" / "examples" / "*.json"),
