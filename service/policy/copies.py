@@ -7,14 +7,12 @@ from typing import Any
 
 from service.fhir.reading import objects, part, string
 from service.policy import marks, places
-from service.policy.guard import BETWEEN, HETU_SYSTEM, Guard, guard, is_technical, sayings
+from service.policy.guard import BETWEEN, HETU_SYSTEM, LONG, Guard, guard, is_technical, sayings
 from service.policy.minimise import Minimiser, in_order
 from service.policy.model import Step
 from service.policy.withheld import complete, without_texts
 
 Json = Mapping[str, Any]
-_LONG = 20
-"""A shorter text may be in a payload by chance, in a heading or in the name of a code."""
 
 
 def copies(chosen: Minimiser) -> tuple[list[dict[str, Any]], Guard]:
@@ -92,7 +90,7 @@ def withheld(originals: Iterable[Json], made: Iterable[Json]) -> Iterator[str]:
     # What an organisation is called is no secret here; that of a protected family's is one of the guard's words.
     people = [one for one in originals if one["resourceType"] != "Organization"]
     for text in dict.fromkeys(_written(people)):
-        if text not in going and len(said := places.plain(text).strip()) >= _LONG and said not in whole:
+        if text not in going and len(said := places.plain(text).strip()) >= LONG and said not in whole:
             yield said
 
 
@@ -106,11 +104,9 @@ def _written(tree: list[Json]) -> Iterator[str]:
             for key, value in node.items():
                 if not isinstance(value, str):
                     due.append(value)
-                elif (
-                    len(value) >= _LONG and not (coded and key in ("code", "display")) and not is_technical(key, value)
-                ):
+                elif len(value) >= LONG and not (coded and key in ("code", "display")) and not is_technical(key, value):
                     yield value
         elif isinstance(node, list):
             due += node
-        elif isinstance(node, str) and len(node) >= _LONG:
+        elif isinstance(node, str) and len(node) >= LONG:
             yield node

@@ -60,6 +60,7 @@ def may(
     wrong = [one for one in (validator or _validator()).validate(out, options=OURS) if one.is_error]
     if wrong:
         return Refused(issue("policy.invalid", first=wrong[0].text(), expression=wrong[0].expression or ""), steps)
+    last = last.knowing(out)
     if leaks := last.check_made(out):
         return Refused(leaks[0], steps)
     return Permitted(out, tuple(one.basis for one in found.grants), steps, last)

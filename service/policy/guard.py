@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+
 from service.fhir.json import JsonError, encode, parse
 from service.fhir.reading import objects, part, string, strings, value_of, values
 from service.issues import Issue, issue
@@ -24,11 +26,19 @@ HETU_SYSTEM = "urn:oid:1.2.246.21"
 TECHNICAL = frozenset({"resourceType", "system", "url", "profile"})
 # Ids and links are random, unless another system has made them.
 LINKS = frozenset({"id", "reference", "fullUrl"})
-_RANDOM = re.compile(r"(?:.*/)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_RANDOM = re.compile(r"(?:.*/|urn:uuid:)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 PLACES = ("Organization", "Location")
 BETWEEN = "\0"
 """Between two texts that are looked at together: nothing reaches over it."""
 _TAG = re.compile(r"<[^>]*>")
+# In JSON, all that is said stands between quotes.
+_QUOTED = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_OURS = re.compile(r"https://yhdessa\.example/fhir/[A-Za-z/-]+")
+# How a receiver looks for what it has: by an identifier.
+_CRITERIA = re.compile(r"(?:[A-Z][A-Za-z]+\?)?(?:identifier|_tag)=(\S+)\|(\S+)")
+_SCHEMES = ("https://yhdessa.example/fhir/", "urn:oid:", "urn:ietf:")
+LONG = 20
+"""A shorter text may be in a payload by chance, in a heading or in the name of a code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +46,8 @@ class Guard:
     """What may not be in a payload.
 
     `words` and `numbers` are the secrets of a protected family, `names` the names of people, which are no places;
-    `hetus` the personal identity codes that may go (None: all may), `withheld` gives the texts that stayed.
+    `hetus` the personal identity codes that may go (None: all may), `withheld` gives the texts that stayed. `known` is
+    what the copy that was decided on says, as `quoted` gives it: in a payload made of it only the rest is new.
     """
 
     protected: bool = False
@@ -45,12 +56,15 @@ class Guard:
     names: frozenset[str] = frozenset()
     hetus: frozenset[str] | None = None
     withheld: Callable[[], Sequence[str]] = tuple
+    known: frozenset[bytes] = frozenset()
 
     def check(self, payload: bytes) -> list[Issue]:
         """Everything in the payload that may not leave, as errors. JSON is looked into; any other text is read as is.
 
         Text must be UTF-8; of what is packed otherwise (a PDF) give the text that was taken out of it.
         """
+        if self.known and not self.protected and _is_json(payload):
+            return self._check_new(payload)
         tree = _json(payload)
         return self._check(payload.decode("utf-8", "replace"), None) if tree is None else self.check_value(tree)
 
@@ -63,6 +77,29 @@ class Guard:
         if self.protected:
             return replace(self, withheld=tuple).check_value(tree)
         return [issue("policy.hetu-leaves")] if self.tells_hetu(encode(tree).decode()) else []
+
+    def knowing(self, tree: Any) -> "Guard":
+        """The same guard, over what is made of `tree`."""
+        return replace(self, known=quoted(encode(tree)))
+
+    def _check_new(self, payload: bytes) -> list[Issue]:
+        """What a payload says beyond the copy: mostly ids, and nothing that anybody has written."""
+        new = [_read(msgspec.json.decode(one)) for one in quoted(payload) - self.known]
+        found = [issue("policy.hetu-leaves")] if self.tells_hetu(BETWEEN.join(new)) else []
+        written = [one for one in new if len(one) >= LONG and not self._is_made(one)]
+        if written:
+            whole = places.plain(BETWEEN.join(written))
+            found += [issue("policy.text-leaves")] if any(one in whole for one in self.withheld()) else []
+        return found
+
+    def _is_made(self, text: str) -> bool:
+        """Whether a text is a random id or a name of ours, or asks for one of the identifiers that go."""
+        if _RANDOM.fullmatch(text) or _OURS.fullmatch(text):
+            return True
+        asked = _CRITERIA.fullmatch(text)
+        if asked is None or not asked[1].startswith(_SCHEMES):
+            return False
+        return _RANDOM.fullmatch(asked[2]) is not None or encode(asked[2]) in self.known
 
     def _check(self, text: str, tree: Any) -> list[Issue]:
         stayed = self.withheld()
@@ -113,6 +150,24 @@ def protects(payload: bytes, bundle: Mapping[str, Any]) -> list[Issue]:
 def is_technical(key: str, value: str) -> bool:
     """Whether a text says nothing to a reader."""
     return key in TECHNICAL or (key in LINKS and _RANDOM.fullmatch(value) is not None)
+
+
+def quoted(payload: bytes) -> frozenset[bytes]:
+    """Every string of JSON as it stands there, names of members among them."""
+    return frozenset(_QUOTED.findall(payload))
+
+
+def _read(text: str) -> str:
+    """A text as it is read: a narrative without its tags."""
+    return _TAG.sub(" ", text) if text.startswith("<div") else text
+
+
+def _is_json(payload: bytes) -> bool:
+    try:
+        msgspec.json.decode(payload, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 def _json(payload: bytes) -> Any:

@@ -234,6 +234,31 @@ def test_a_withheld_text_in_the_bytes() -> None:
     assert leak.encode() and found.guard.check(b"Riku Sarastus, perheohjaaja") == []
 
 
+def test_what_a_payload_says_beyond_the_copy() -> None:
+    """What the copy says was looked at when it was made; all else in the payload is looked at, wherever it stands."""
+    bundle = with_recipient(example("aika-shared-plan-measures-abc"), OID, "early-education")
+    found = permitted(bundle, OID, "early-education", [consent(bundle, OID, ["responsible-workers"])])
+    whole = plan(bundle)["description"]
+    copy_ = encode(found.bundle)[1:]
+    assert found.guard.check(b"{" + copy_) == []
+    told = {
+        "description": whole,
+        "description ": f"Alku. {whole} Loppu.",
+        "div": f"<div>{whole.replace(' ', ' <b/> ')}</div>",
+    }
+    for name, text in told.items():
+        # Also where another member of the same name comes after it, which is all that a parser would see.
+        payload = b"{" + encode({name: text})[1:-1] + b"," + encode({name: "-"})[1:-1] + b"," + copy_
+        assert [one.key for one in found.guard.check(payload)] == ["policy.text-leaves"], name
+        assert [one.key for one in found.guard.check(payload.replace(b"e", b"\\u0065"))] == ["policy.text-leaves"], name
+    hidden = rb'{"ifNoneExist":"identifier=urn:oid:1.2.246.21|0211\u00320A900B",' + copy_
+    assert [one.key for one in found.guard.check(hidden)] == ["policy.hetu-leaves"]
+    assert (
+        found.guard.check(rb'{"ifNoneExist":"identifier=urn:oid:1.2.246.537.6.202|urn:oid:2.999.13.10.1",' + copy_)
+        == []
+    )
+
+
 # --- Whatever is written where ---------------------------------------------------------------------------------------
 
 SAID = st.sampled_from(TOLD)
