@@ -23,6 +23,11 @@ from service.api.warming import OneByOne
 from service.config import Settings
 from service.issues import issue, outcome
 
+if sys.platform == "linux":
+    from service.api.threads import Waiting as Threaded
+else:
+    Threaded = ThreadWorker
+
 
 class Quiet(Logger):  # type: ignore[misc]
     """gunicorn's own lines go where ours go, in the same form."""
@@ -42,7 +47,7 @@ _LOADED = 16
 _SWITCH = 0.0005
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
+class Worker(Threaded):
     """A request that does not even reach the application (no HTTP, endless headers) gets an OperationOutcome too."""
 
     def accept(self, listener: socket.socket) -> None:

@@ -102,6 +102,54 @@ def test_what_is_no_http_gets_an_outcome(server: Server, request_text: bytes, st
     assert b"OperationOutcome" in answer
 
 
+def _answers(line: socket.socket, many: int) -> list[bytes]:
+    """The next answers on a connection, heads and bodies."""
+    read = b""
+    found: list[bytes] = []
+    while len(found) < many:
+        head, end, rest = read.partition(b"\r\n\r\n")
+        long = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]) if end else 0
+        if end and len(rest) >= long:
+            found.append(head + end + rest[:long])
+            read = rest[long:]
+        else:
+            part = line.recv(65536)
+            assert part, read
+            read += part
+    return found
+
+
+def test_a_connection_is_kept(server: Server) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+    one = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    post_ = b"POST /documents HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nbody"
+    with socket.create_connection((host, int(port)), timeout=10) as line:
+        for _ in range(3):
+            line.sendall(one)
+            (answer,) = _answers(line, 1)
+            assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert b"\r\nConnection: keep-alive\r\n" in answer
+        # Sent at once, they are answered one after the other; a body that nobody reads is no next request.
+        line.sendall(one + post_ + one)
+        assert [answer[9:12] for answer in _answers(line, 3)] == [b"200", b"415", b"200"]
+        line.sendall(b"HEAD /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert line.makefile("rb").read().endswith(b"\r\n\r\n")
+    with socket.create_connection((host, int(port)), timeout=10) as line:
+        line.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+        assert line.makefile("rb").read().startswith(b"HTTP/1.0 200 OK\r\n")
+
+
+def test_who_is_slow_keeps_nobody_waiting(server: Server) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+    lines = [socket.create_connection((host, int(port)), timeout=10) for _ in range(40)]
+    try:
+        lines[-1].sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert _answers(lines[-1], 1)[0].startswith(b"HTTP/1.1 200 ")
+    finally:
+        for one in lines:
+            one.close()
+
+
 def test_it_ends_when_told(tmp_path: Path) -> None:
     port = free_port()
     command = [
@@ -117,6 +165,10 @@ def test_it_ends_when_told(tmp_path: Path) -> None:
     started = time.monotonic()
     with Server(command, f"http://127.0.0.1:{port}") as one:
         url = one.url
+        line = socket.create_connection(("127.0.0.1", port), timeout=10)
+        line.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert _answers(line, 1)  # The connection is kept, and nobody closes it.
+    line.close()
     assert time.monotonic() - started < 20
     with pytest.raises(urllib.error.URLError):
         urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{url}/health", timeout=2)
