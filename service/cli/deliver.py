@@ -1,5 +1,6 @@
 """`yhdessa deliver`: the worker that brings what is due to its receivers."""
 
+import gc
 import os
 import signal
 import tempfile
@@ -19,7 +20,8 @@ from service.cli.receivers import RECEIVERS
 if TYPE_CHECKING:
     from service.config import Settings
     from service.deliver.metrics import Metrics
-    from service.deliver.receivers.base import ReceiverSettings
+    from service.deliver.receivers.base import Receiver
+    from service.deliver.shipments import Kit
 
 
 @click.command()
@@ -74,38 +76,42 @@ def command(
 
 def _run(chosen: "Settings", names: tuple[str, ...], once: bool, many: bool) -> int:
     from service.api.logs import configure
-    from service.cli.delivering import opened, receivers
+    from service.cli.delivering import kit, opened, receivers
     from service.deliver.processes import supervise
+    from service.deliver.receivers import make
 
     configure(chosen.log_level)
-    targets = receivers(chosen, names)
+    targets = [make(one) for one in receivers(chosen, names)]
+    made = kit(chosen)
     # What is wrong with the database is said once and not by every worker.
     opened(chosen).close()
+    # What is loaded stays until the end: workers share it, and nobody looks through it for garbage.
+    gc.freeze()
     if not many:
-        return _work(chosen, targets, once, chosen.delivery_metrics, only=bool(names))
+        return _work(chosen, made, targets, once, chosen.delivery_metrics, only=bool(names))
     works: list[Callable[[], int]] = [
-        lambda: _work(chosen, targets, once, None, only=bool(names)) for _ in range(chosen.delivery_workers)
+        lambda: _work(chosen, made, targets, once, None, only=bool(names)) for _ in range(chosen.delivery_workers)
     ]
     if chosen.delivery_metrics is not None and not once:
         works.append(lambda: _metrics_only(chosen))
     return supervise(works, once=once)
 
 
-def _work(chosen: "Settings", targets: "list[ReceiverSettings]", once: bool, port: int | None, *, only: bool) -> int:
+def _work(
+    chosen: "Settings", made: "Kit", targets: "list[Receiver]", once: bool, port: int | None, *, only: bool
+) -> int:
     """One worker process; `only`: to these receivers and nobody else."""
-    from service.cli.delivering import kit, opened, signer
+    from service.cli.delivering import opened, signer
     from service.clock import now
     from service.deliver.metrics import Metrics
     from service.deliver.notifying import subscribers
-    from service.deliver.receivers import make
     from service.deliver.worker import Worker
 
     threading.excepthook = _stumbled
     store, metrics = opened(chosen), Metrics()
     calls = signer(chosen)
     found = None if only else lambda: subscribers(store, calls)
-    receivers = [make(one) for one in targets]
-    worker = Worker(store, receivers, kit(chosen), now, metrics, found, chosen.delivery_lease)
+    worker = Worker(store, targets, made, now, metrics, found, chosen.delivery_lease)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         worker.stop()

@@ -13,7 +13,7 @@ from service.deliver.settings import load
 from service.deliver.shipments import Kit
 from service.fhir.definitions import core
 from service.issues import issue
-from service.policy import Policy
+from service.policy import Policy, validated
 from service.store import Store, open_store
 from service.store.outbox import NOTIFICATION
 from service.tokens import load_key
@@ -37,7 +37,8 @@ def kit(chosen: Settings) -> Kit:
     """The policy, and how narratives and pages are made."""
     from service.print.face import narrative
 
-    return Kit(Policy.load(chosen.policies), narrative, Tools(pdf=_pdf), makers={NOTIFICATION: notification})
+    tools = Tools(pdf=_pdf, validate=validated)
+    return Kit(Policy.load(chosen.policies), narrative, tools, makers={NOTIFICATION: notification})
 
 
 def signer(chosen: Settings) -> Signer:

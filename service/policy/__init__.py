@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from service.lazy import lazy
 
 if TYPE_CHECKING:
-    from service.policy.decide import may
+    from service.policy.decide import may, validated
     from service.policy.guard import Guard, protects
     from service.policy.model import KINDS, SECTORS, Basis, Permitted, Recipient, Refused, Step
     from service.policy.rules import Policy
@@ -26,6 +26,7 @@ __all__ = [
     "Step",
     "may",
     "protects",
+    "validated",
     "withdrawal",
 ]
 
@@ -41,6 +42,7 @@ _HOMES = {
     "Step": "model",
     "may": "decide",
     "protects": "guard",
+    "validated": "decide",
     "withdrawal": "withdrawal",
 }
 

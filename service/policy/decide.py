@@ -57,13 +57,18 @@ def may(
     if narrator:
         made[0] = _narrated(made, narrator)
     out = marks.bundle(made)
-    wrong = [one for one in (validator or _validator()).validate(out, options=OURS) if one.is_error]
+    wrong = [one for one in validated(out, validator) if one.is_error]
     if wrong:
         return Refused(issue("policy.invalid", first=wrong[0].text(), expression=wrong[0].expression or ""), steps)
     last = last.knowing(out)
     if leaks := last.check_made(out):
         return Refused(leaks[0], steps)
     return Permitted(out, tuple(one.basis for one in found.grants), steps, last)
+
+
+def validated(resource: Json, validator: "Validator | None" = None) -> list[Issue]:
+    """What is wrong with a resource that is to leave, by `validator` or by our own definitions."""
+    return (validator or _validator()).validate(resource, options=OURS)
 
 
 @functools.cache

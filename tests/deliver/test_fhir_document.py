@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from service.cli.delivering import kit
+from service.config import Settings
 from service.deliver.receivers.base import Limits, ReceiverSettings, Shipment, Tools, TransportError
 from service.deliver.receivers.fhir_document import FhirDocument
 from service.issues import issue
@@ -220,6 +222,19 @@ def test_what_the_validator_does_not_pass_does_not_leave() -> None:
     with pytest.raises(TransportError) as refused:
         receiver("https://receiver.example").parts(shipment(ABC), tools)
     assert (refused.value.permanent, refused.value.whole, refused.value.sent) == (True, False, False)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_the_worker_brings_validates_what_leaves(form: str) -> None:
+    """The tools of `yhdessa deliver` itself; the PDF alone is a stand-in."""
+    tools = replace(kit(Settings()).tools, pdf=pdf)
+    one = receiver("https://receiver.example", form)
+    assert one.parts(shipment(ABC), tools)
+    wrong = replace(shipment(ABC), language="no language")
+    wrong.bundle["entry"][0]["resource"]["status"] = "no status"
+    with pytest.raises(TransportError) as refused:
+        one.parts(wrong, tools)
+    assert refused.value.permanent
 
 
 @pytest.mark.parametrize("form", FORMS)
