@@ -200,7 +200,7 @@ def _row(one: Any) -> Row:
 
 
 class Recorder:
-    """Writes events from many threads in few transactions: who comes first takes along all that wait.
+    """Writes events from many threads in few transactions: who comes first writes for all that come meanwhile.
 
     Where several came together the last time, as many are waited for, a little. `record` returns when its event is
     safely kept.
@@ -209,43 +209,53 @@ class Recorder:
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
-        self._waiting: list[_Waiting] = []
-        self._add = threading.Condition()
+        self._add = threading.Lock()
         self._turn = threading.Lock()
+        self._open: _Batch | None = None
         self._together = 1
 
     def record(self, event: Event) -> str:
         """The id of the event, which stands in the trail."""
-        own = _Waiting(event)
         with self._add:
-            self._waiting.append(own)
-            self._add.notify()
-        with self._turn:
-            if not own.id:
-                with self._add:
-                    self._add.wait_for(lambda: len(self._waiting) >= self._together, _GATHERING)
-                    taken, self._waiting = self._waiting, []
-                    self._together = len(taken)
-                self._write(taken)
-        if own.error is not None:
-            raise own.error
-        return own.id
+            is_first = self._open is None
+            batch = self._open = self._open or _Batch()
+            place = len(batch.events)
+            batch.events.append(event)
+            if place + 1 >= self._together:
+                batch.full.set()
+        if is_first:
+            self._keep(batch)
+        else:
+            batch.done.wait()
+        if batch.error is not None:
+            raise batch.error
+        return batch.ids[place]
 
-    def _write(self, taken: "list[_Waiting]") -> None:
-        now = self._clock()
-        events = [one.event for one in taken]
+    def _keep(self, batch: "_Batch") -> None:
+        """Write a batch when the one before it is written; those that wait for it hear what became of it."""
         try:
-            ids = self._database.write(lambda connection: record(connection, events, now))
+            with self._turn:
+                try:
+                    batch.full.wait(_GATHERING)
+                finally:
+                    with self._add:
+                        self._open = None
+                        self._together = len(batch.events)
+                now = self._clock()
+                batch.ids = self._database.write(lambda connection: record(connection, batch.events, now))
         except BaseException as error:
-            for one in taken:
-                one.id, one.error = "-", error
+            batch.error = error
             raise
-        for one, id_ in zip(taken, ids, strict=True):
-            one.id = id_
+        finally:
+            batch.done.set()
 
 
-@dataclass(slots=True)
-class _Waiting:
-    event: Event
-    id: str = ""
-    error: BaseException | None = None
+class _Batch:
+    """Events that are written together, then their ids or why they have none."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.ids: list[str] = []
+        self.error: BaseException | None = None
+        self.full = threading.Event()
+        self.done = threading.Event()

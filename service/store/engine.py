@@ -56,6 +56,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite(self.url, pool) if self.is_sqlite else _postgresql(self.url, pool)
         self._reads = self.engine.execution_options(**_reading(self.is_sqlite))
+        self._looks = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writes = self.engine.execution_options(**_writing(self.is_sqlite))
         self._turns = Turns(self._writes, Path(f"{self.url.database}.lock")) if self.is_sqlite else None
         # Who traces puts a span around each transaction.
@@ -65,6 +66,12 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """A connection whose statements all see the same moment."""
         with self.span("store.read"), self._reads.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """A connection for one statement of `raw`, which sees one moment without a transaction around it."""
+        with self.span("store.read"), self._looks.connect() as connection:
             yield connection
 
     def write(self, work: Callable[[Connection], T]) -> T:

@@ -99,7 +99,8 @@ class Store:
 
     def read(self, type_name: str, id_: str, who: Visibility) -> Stored | None:
         """The current version, with `deleted` set for one that was deleted; None where `who` can know of none."""
-        with self.database.read() as connection:
+        # Only what a recipient may see can take a second statement.
+        with self.database.read() if who.scope == "recipient" else self.database.look() as connection:
             return reading.read(connection, type_name, id_, who)
 
     def vread(self, type_name: str, id_: str, version: int, who: Visibility) -> Stored | None:
