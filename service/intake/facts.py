@@ -5,7 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from service.fhir.json import escape
 from service.intake.shape import Shape
@@ -23,7 +25,7 @@ Path = tuple[Any, Any]
 """A place in the document: the place around it, and the key or index in that; the document itself is ()."""
 
 
-class Found(NamedTuple):
+class Found(Struct, eq=False):
     """One value and where it lies; `around` is the entity that holds it."""
 
     value: Any
@@ -93,7 +95,7 @@ class Facts:
 def gather(document: Mapping[str, Any], shape: Shape, *, test_mode: bool) -> Facts:
     """The facts of a document that satisfies the schema of `shape`."""
     facts = Facts(document, test_mode, day(document["recorded"]))
-    _walk(document, shape, (), None, facts)
+    _walk(document.items(), _steps(shape), (), None, facts)
     for kind in ORDER:
         for found in facts.entities.get(kind, ()):
             facts.named.setdefault(found.value["id"], found)
@@ -109,17 +111,7 @@ def pointer(path: Any) -> str:
     return "".join(reversed(steps))
 
 
-def _walk(value: Mapping[str, Any], shape: Shape, path: Any, around: Found | None, facts: Facts) -> None:
-    found = Found(value, path, shape, around)
-    if shape.name and path:
-        facts.objects[shape.name].append(found)
-    if shape.entity:
-        facts.entities[shape.entity].append(found)
-        around = found
-    _below(value.items(), _steps(shape), path, around, facts)
-
-
-def _below(
+def _walk(
     values: Iterable[tuple[Any, Any]], steps: Mapping[Any, Step], path: Any, around: Found | None, facts: Facts
 ) -> None:
     """Walks the fields of an object, or the entries of a list: those have one step, under None."""
@@ -130,9 +122,14 @@ def _below(
             continue
         sort, shape = step
         if sort == OBJECT:
-            _walk(value, shape, (path, name), around, facts)
+            found = Found(value, (path, name), shape, around)
+            if shape.name:
+                facts.objects[shape.name].append(found)
+            if shape.entity:
+                facts.entities[shape.entity].append(found)
+            _walk(value.items(), _steps(shape), found.path, found if shape.entity else around, facts)
         elif sort == LIST:
-            _below(enumerate(value), _steps(shape), (path, name), around, facts)
+            _walk(enumerate(value), _steps(shape), (path, name), around, facts)
         elif sort == REFERENCE:
             facts.references.append((value, (path, name), shape, around))
         elif sort == TIME:

@@ -15,6 +15,8 @@ BUSINESS_ID_SYSTEM = "urn:oid:1.2.246.10"
 URI_SYSTEM = "urn:ietf:rfc:3986"
 
 Identify = Callable[..., str]
+# What HMAC does to each byte of the key.
+_INNER, _OUTER = (bytes(byte ^ mask for byte in range(256)) for mask in (0x36, 0x5C))
 
 
 def stable_id(key: bytes, *parts: str) -> str:
@@ -29,9 +31,8 @@ def framed(parts: tuple[str, ...]) -> bytes:
 
 def written(digest: bytes) -> str:
     """The first 16 bytes of `digest` as a UUID of version 8."""
-    text = digest.hex()
-    variant = "89ab"[digest[8] & 3]
-    return f"{text[:8]}-{text[8:12]}-8{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
+    text = digest[:16].hex()
+    return f"{text[:8]}-{text[8:12]}-8{text[13:16]}-{'89ab'[digest[8] & 3]}{text[17:20]}-{text[20:]}"
 
 
 def identify(key: bytes, register: str) -> Identify:
@@ -40,8 +41,8 @@ def identify(key: bytes, register: str) -> Identify:
     The same as one-shot HMAC, but the key and the register are hashed once for a whole document.
     """
     block = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
-    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block) + framed((register,)))
-    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+    inner = hashlib.sha256(block.translate(_INNER) + framed((register,)))
+    outer = hashlib.sha256(block.translate(_OUTER))
     known: dict[tuple[str, ...], str] = {}
 
     def of(*parts: str) -> str:

@@ -87,12 +87,16 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A ConceptMap ready for lookups; keys are `(system, code)`, and `(None, code)` for a code without a system."""
+    """A ConceptMap ready for lookups; keys are `(system, code)`, and `(None, code)` for a code without a system.
+
+    `codes` holds what becomes of each code that, without a system, becomes one thing; `codings` the same as Codings.
+    """
 
     url: str
     matches: Mapping[tuple[str | None, str], tuple[Match, ...]]
     unmapped: Mapping[str | None, Callable[[str, str | None], tuple[Match, ...]]]
     codes: Mapping[str, Match] = field(default_factory=dict)
+    codings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def translate(self, code: str, system: str | None) -> tuple[Match, ...]:
         """What `code` becomes: nothing, one match, or several equally good ones."""
@@ -118,7 +122,8 @@ def table(resource: Mapping[str, Any], other: Callable[[str], "Table | None"]) -
             unmapped.setdefault(source, fallback)
             unmapped.setdefault(None, fallback)
     codes = {code: found[0] for (system, code), found in matches.items() if system is None and len(found) == 1}
-    return Table(resource.get("url") or f"#{resource.get('id')}", matches, unmapped, codes)
+    codings = {code: one.coding for code, one in codes.items()}
+    return Table(resource.get("url") or f"#{resource.get('id')}", matches, unmapped, codes, codings)
 
 
 def _best(element: Mapping[str, Any], system: str | None) -> tuple[Match, ...]:

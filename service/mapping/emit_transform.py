@@ -164,6 +164,10 @@ class TransformWriter(NoteWriter):
         if output == "code" and _is_text(value):
             codes = self.build.constant({code: one.code for code, one in table.codes.items()})
             return Value(f"({codes}.get({py}) or translate({arguments}))", type_)
+        if type_ in ("Coding", "CodeableConcept") and _is_text(value) and py.isidentifier():
+            codings = self.build.constant(table.codings)
+            made = f"{{**{codings}[{py}]}}" if type_ == "Coding" else f"{{'coding': [{{**{codings}[{py}]}}]}}"
+            return Value(f"({made} if {py} in {codings} else translate({arguments}))", type_)
         return Value(f"translate({arguments})", type_)
 
 
