@@ -28,10 +28,11 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from bench._cases import LARGE, Cases
 from bench._load import Result, drive, request
 from service.config import TEST_KEY
 from service.fhir.definitions import core
-from service.fhir.json import encode, parse
+from service.fhir.json import encode
 from service.pipeline import default
 from service.store import EVERYTHING, Author, Store, open_store, schema
 from service.store.engine import Database
@@ -40,34 +41,12 @@ from service.store.resources import apply, prepare
 from tests.store import postgres
 
 ROOT = Path(__file__).resolve().parent.parent
-EXAMPLES = ROOT / "schemas" / "source" / "examples"
 # A meeting, a plan and permissions of a family with one child: the size of case that the bar is about.
-CASE, LARGE = "aika-case-without-client-relationship.json", "tiimi-case-twins-services-and-responsible-pair.json"
+CASE = "aika-case-without-client-relationship.json"
 AUTHOR = Author("bench", "2.999.10.10.1")
 WORKERS, CLIENTS = 2, 16
 BARS = {"intake": 250.0, "p99": 60.0, "read": 1500.0}
 PATIENTS = 200
-
-
-class Cases:
-    """An example case as that of ever new families; organisations and professionals stay the same."""
-
-    def __init__(self, name: str) -> None:
-        document = parse((EXAMPLES / name).read_bytes())
-        for person in (*document["family"]["children"], *document["family"]["guardians"]):
-            person.pop("hetu", None)
-        parts = [one for kind in ("meetings", "careTeams", "plans") for one in document.get(kind, ())]
-        own = {document["id"], document["family"]["id"], *(one["id"] for one in parts)}
-        self._text = encode(document)
-        for id_ in own:
-            self._text = self._text.replace(encode(id_), encode(f"{id_}-@@"))
-        self._numbers = itertools.count()
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        return self._text.replace(b"@@", str(next(self._numbers)).encode())
 
 
 def patient(number: int) -> dict[str, Any]:
