@@ -1,4 +1,4 @@
-"""What the benchmarks compare is comparable: the hand-written mapping gives what the maps give; each document is new."""
+"""What the benchmarks compare is comparable: compiled maps give what hand-written ones give, each document is new."""
 
 from pathlib import Path
 from random import Random
