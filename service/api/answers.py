@@ -3,10 +3,13 @@
 https://hl7.org/fhir/R4/http.html#mime-type, https://hl7.org/fhir/R4/http.html#parameters
 """
 
+import functools
 from typing import Any, cast
 
 from flask import Response, current_app, request
+from werkzeug.datastructures import LanguageAccept, MIMEAccept
 from werkzeug.exceptions import BadRequest, NotAcceptable, RequestEntityTooLarge
+from werkzeug.http import parse_accept_header
 
 from service.fhir.json import encode, pretty
 from service.issues import LANGUAGES
@@ -28,8 +31,7 @@ _SAME = {
 
 def language() -> str:
     """The language of this request's messages: the best of `Accept-Language`, else the installation's."""
-    best = request.accept_languages.best_match(LANGUAGES)
-    return best or cast(str, current_app.config["LANGUAGE"])
+    return _spoken(request.headers.get("Accept-Language", "")) or cast(str, current_app.config["LANGUAGE"])
 
 
 def wanted(*possible: str) -> str | None:
@@ -41,11 +43,22 @@ def wanted(*possible: str) -> str | None:
         if named is None:
             return None
         return named if named in possible else next((one for one in FHIR_TYPES if one in possible), None)
-    accepted = request.accept_mimetypes
+    return _best(request.headers.get("Accept", ""), possible)
+
+
+# A client says the same each time.
+@functools.lru_cache(256)
+def _best(header: str, possible: tuple[str, ...]) -> str | None:
+    accepted = parse_accept_header(header, MIMEAccept)
     if not accepted:
         return possible[0]
     best = max(possible, key=lambda one: accepted[one])
     return best if accepted[best] > 0 else None
+
+
+@functools.lru_cache(256)
+def _spoken(header: str) -> str | None:
+    return parse_accept_header(header, LanguageAccept).best_match(LANGUAGES)
 
 
 def fhir_wanted() -> str:

@@ -130,5 +130,5 @@ def finish(response: Response) -> Response:
 
 def _said(header: str) -> str:
     """What a client says in a header, as UTF-8, at most 200 characters."""
-    text = request.headers.get(header, "").encode("latin-1", "replace").decode("utf-8", "replace")
-    return masked(text.strip()[:200])
+    text = request.headers.get(header, "")
+    return masked(text.encode("latin-1", "replace").decode("utf-8", "replace").strip()[:200]) if text else ""

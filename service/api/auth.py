@@ -3,6 +3,7 @@
 https://www.rfc-editor.org/rfc/rfc6750, https://hl7.org/fhir/smart-app-launch/backend-services.html
 """
 
+import functools
 import ipaddress
 from typing import cast
 
@@ -10,7 +11,7 @@ from flask import current_app, g, request
 
 from service.api.answers import drain
 from service.api.authority import Authority
-from service.api.caller import NOBODY, local
+from service.api.caller import LOCAL_CALLER, NOBODY
 from service.api.context import base, root
 from service.api.errors import Refused, refused
 from service.fetching import FetchError
@@ -46,7 +47,7 @@ def _identify() -> None:
             raise _challenge("auth.token-missing")
         if not _is_this_machine():
             raise refused("auth.host")
-        g.caller = local()
+        g.caller = LOCAL_CALLER
         return
     try:
         g.caller = authority().caller(token, root(), base())
@@ -67,7 +68,12 @@ def _bearer() -> str | None:
 
 def _is_this_machine() -> bool:
     """Whether the request was meant for this machine: a page in a browser, or a proxy, names another."""
-    host = request.host.rpartition(":")[0] if request.host.rpartition(":")[2].isdigit() else request.host
+    return _is_loopback(request.host)
+
+
+@functools.lru_cache(64)
+def _is_loopback(name: str) -> bool:
+    host = name.rpartition(":")[0] if name.rpartition(":")[2].isdigit() else name
     if host == "localhost":
         return True
     try:

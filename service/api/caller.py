@@ -40,11 +40,8 @@ class Caller:
 
 
 NOBODY = Caller("", "", "archive", ())
-
-
-def local() -> Caller:
-    """The caller without a token, on this machine."""
-    return Caller(LOCAL, "", "admin", (Scope("*", "cruds"),), is_local=True)
+# Who calls on this machine without a token.
+LOCAL_CALLER = Caller(LOCAL, "", "admin", (Scope("*", "cruds"),), is_local=True)
 
 
 def caller() -> Caller:

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/http.html
 import re
 from collections.abc import Sequence
 from datetime import date, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import formatdate, parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -107,7 +107,7 @@ def location(one: Stored) -> str:
 def stamp(response: Response, one: Stored) -> Response:
     """The headers that say which version it is."""
     response.headers["ETag"] = one.etag
-    response.headers["Last-Modified"] = format_datetime(one.last_modified.replace(microsecond=0), usegmt=True)
+    response.headers["Last-Modified"] = formatdate(one.updated // 1_000_000, usegmt=True)
     return response
 
 
