@@ -3,13 +3,15 @@
 A lease hides its row by moving `not_before` to the lease's end, so that whoever looks for work does not meet it.
 """
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, case, exists, or_, select, update
+from sqlalchemy import Connection, bindparam, case, exists, or_, select, update
 
 from service.store.outbox import WAITING, Delivery, delivery, literal
+from service.store.raw import Statement
 from service.store.tables import outbox
 
 _OPEN = outbox.c.state == literal(WAITING)
@@ -97,15 +99,22 @@ def renew(connection: Connection, owner: str, ids: Iterable[int], until: int) ->
 def release(connection: Connection, claims: Sequence[Claim], now: int) -> None:
     """Give back rows that were not sent: as if they had not been claimed."""
     for one in claims:
-        values = {"attempts": outbox.c.attempts - 1, "doubt": int(one.doubted), "not_before": now}
+        values = {"attempts": one.row.attempts - 1, "doubt": int(one.doubted), "not_before": now}
         finish(connection, one, values)
 
 
 def finish(connection: Connection, claim: Claim, values: Mapping[str, Any]) -> bool:
     """Change a row and end its lease; False where it is no longer in this hand, and then nothing is changed."""
-    mine = (outbox.c.id == claim.id, outbox.c.lease_owner == claim.owner, _OPEN)
-    statement = update(outbox).where(*mine).values(lease_until=None, lease_owner=None, **values)
-    return int(connection.execute(statement).rowcount) == 1
+    given = {f"to_{name}": value for name, value in values.items()}
+    return bool(_finishing(tuple(values))(connection, of_id=claim.id, of_owner=claim.owner, **given))
+
+
+@functools.cache
+def _finishing(names: tuple[str, ...]) -> Statement:
+    mine = (outbox.c.id == bindparam("of_id"), outbox.c.lease_owner == bindparam("of_owner"), _OPEN)
+    given: dict[str, Any] = {name: bindparam(f"to_{name}") for name in names}
+    made = update(outbox).where(*mine).values(lease_until=None, lease_owner=None, **given)
+    return Statement(made.returning(outbox.c.id))
 
 
 def _due(receiver: str, now: int) -> Any:
