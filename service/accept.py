@@ -29,7 +29,7 @@ from service.store.values import micros
 class Converts(Protocol):
     """What `accept` needs of a `pipeline.Converter`."""
 
-    def convert_text(self, text: bytes, **options: Any) -> Converted: ...
+    def convert_read(self, document: Any, text: bytes, **options: Any) -> Converted: ...
 
 
 def accept(
@@ -51,14 +51,17 @@ def accept(
     then. With `shortcut` a document that is here already is not converted again. `options` go to the converter.
     Raises `StoreError` where the store cannot go on (`store.busy`).
     """
-    value = _read(text)
+    try:
+        value = json.parse(text)
+    except json.JsonError as error:
+        return without("invalid", None, [error.issue], Converted(None, None, [error.issue]))
     if others := _foreign(value, only):
         return without("invalid", None, others)
     document = _document(value, text)
     if shortcut and document is not None and (known := _known(store, document)) is not None:
         return known
     with store.database.coming():
-        converted = converter.convert_text(text, **options)
+        converted = converter.convert_read(value, text, **options)
         if converted.bundle is None or has_errors(converted.issues) or document is None:
             return without("invalid", converted.document, converted.issues, converted)
         resources = [entry["resource"] for entry in converted.bundle["entry"]]
@@ -86,7 +89,10 @@ def foreign(text: bytes, only: str | None) -> list[Issue]:
     Decided before anything else, so that nobody learns whether another organisation's document is here. What cannot be
     read is told by the converter.
     """
-    return [] if only is None else _foreign(_read(text), only)
+    try:
+        return [] if only is None else _foreign(json.parse(text), only)
+    except json.JsonError:
+        return []
 
 
 def _foreign(value: Any, only: str | None) -> list[Issue]:
@@ -95,14 +101,6 @@ def _foreign(value: Any, only: str | None) -> list[Issue]:
     if only is None or not isinstance(named, str) or named == only:
         return []
     return [issue("auth.other-organisation", pointer="/source/organisation")]
-
-
-def _read(text: bytes) -> Any:
-    """The document in `text`; nothing where that is no JSON, which the converter explains."""
-    try:
-        return json.parse(text)
-    except json.JsonError:
-        return None
 
 
 def _about(event: Event, entities: tuple[str, ...], provider: str) -> Detail:

@@ -208,6 +208,10 @@ class Converter:
             document = json.parse(text)
         except json.JsonError as error:
             return Converted(None, None, [error.issue])
+        return self.convert_read(document, text, **options)
+
+    def convert_read(self, document: Any, text: bytes, **options: Any) -> Converted:
+        """The same for who has read the JSON text already: `document` is its value."""
         made = self.convert(document, **options)
         # An issue with a FHIRPath is about the Bundle, which has no text yet.
         about = [one for one in made.issues if one.expression is None]

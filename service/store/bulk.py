@@ -5,7 +5,7 @@ PostgreSQL gets statements of many rows, to have few round trips; so does who wa
 """
 
 import functools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam
@@ -20,7 +20,7 @@ def insert_rows(
     connection: Connection,
     table: Table,
     columns: tuple[str, ...],
-    rows: Collection[Row],
+    rows: Sequence[Row],
     *,
     returning: tuple[str, ...] = (),
 ) -> list[Row]:
@@ -36,7 +36,7 @@ def insert_rows(
         run_many(connection, text, [[row[at] for at in order] for row in rows] if order else rows)
         return []
     found: list[Row] = []
-    for some in _pieces(list(rows)):
+    for some in _pieces(rows):
         text, order = _insert(backend, table, columns, len(some), returning)
         values = [value for row in some for value in row]
         found += run(connection, text, [values[at] for at in order] if order else values)

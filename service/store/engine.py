@@ -137,6 +137,8 @@ def _sqlite(url: URL, pool: int) -> Engine:
         pool_reset_on_return=None,
         query_cache_size=1000,
         hide_parameters=True,
+        # Searches have many texts: they must not push out those of the writes, which are prepared once.
+        connect_args={"cached_statements": 512},
     )
 
     @event.listens_for(engine, "connect")

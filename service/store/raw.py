@@ -68,7 +68,7 @@ def run(connection: Connection, text: str, values: Sequence[Any]) -> list[Row]:
         raise _failed(connection, text, error) from error
 
 
-def run_many(connection: Connection, text: str, rows: Iterable[Sequence[Any]]) -> int:
+def run_many(connection: Connection, text: str, rows: Sequence[Sequence[Any]]) -> int:
     """Execute `text` for each of `rows`; gives how many rows of the database were changed."""
     cursor = connection.connection.cursor()
     try:

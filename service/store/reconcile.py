@@ -31,7 +31,7 @@ NO_LONGER = "no-longer-permitted"
 RETIRED = "retired"
 _DATA = parameter_id("Consent", "data")
 _PERMITTING = Statement(
-    select(version.c.body)
+    select(resource.c.id, version.c.body)
     .select_from(NOW)
     .where(
         resource.c.rid.in_(
@@ -54,13 +54,14 @@ def settle(
     family: str | None = None,
 ) -> None:
     """Bring the outbox in line with what was just written. `here` are resources that are known already."""
+    known = here or {}
     changed = {key: one for key, one in written.items() if one.status in ("created", "updated", "deleted")}
     plans = {key[1] for key in changed if key[0] == "CarePlan"}
     for key, one in changed.items():
         if key[0] == "Consent":
-            plans |= {reference_.partition("/")[2] for reference_ in _about(connection, key, one)}
+            plans |= {reference_.partition("/")[2] for reference_ in _about(connection, key, one, known)}
     for id_ in sorted(plans):
-        reconcile(connection, id_, now, here=here, family=family)
+        reconcile(connection, id_, now, here=known, family=family)
 
 
 def reconcile(
@@ -68,7 +69,7 @@ def reconcile(
     id_: str,
     now: int,
     *,
-    here: Mapping[str, Resource] | None = None,
+    here: Mapping[str, Resource],
     family: str | None = None,
 ) -> None:
     """Bring the outbox in line with what the store says now of the plan `id_` and of the permissions for it."""
@@ -76,9 +77,8 @@ def reconcile(
     row = current(connection, [key]).get(key)
     if row is None:
         return
-    known = here or {}
-    plan = None if row.deleted else known.get("/".join(key)) or _read(connection, key)
-    who = NOBODY if plan is None else _granted(connection, row, plan, known, now)
+    plan = None if row.deleted else here.get("/".join(key)) or _read(connection, key)
+    who = NOBODY if plan is None else _granted(connection, row, plan, here, now)
     # Locked: a worker either has a row in hand by now, or meets it as it is left here.
     have = outbox.of(connection, ["/".join(key)], lock=True)
     if not have and not who.recipients:
@@ -175,7 +175,7 @@ def _keys(contents: Iterable[bytes | None]) -> set[Key]:
 
 
 def _granted(connection: Connection, row: Current, plan: Resource, known: Mapping[str, Resource], now: int) -> Granted:
-    consents = _consents(connection, f"CarePlan/{plan['id']}", row.organisation)
+    consents = _consents(connection, f"CarePlan/{plan['id']}", row.organisation, known)
     named = organisations(plan, consents)
     missing = [(one.partition("/")[0], one.partition("/")[2]) for one in named if one not in known]
     found = {one: known[one] for one in named if one in known}
@@ -186,17 +186,18 @@ def _granted(connection: Connection, row: Current, plan: Resource, known: Mappin
     return granted(plan, consents, {name: oid(content) for name, content in found.items()}, now)
 
 
-def _consents(connection: Connection, plan: str, organisation: str) -> list[Resource]:
+def _consents(connection: Connection, plan: str, organisation: str, known: Mapping[str, Resource]) -> list[Resource]:
     """The Consents about a plan that are its owner's: nobody else can permit what is the owner's to give."""
-    return [parse(bytes(body)) for (body,) in _PERMITTING(connection, of_plan=plan, of_organisation=organisation)]
+    rows = _PERMITTING(connection, of_plan=plan, of_organisation=organisation)
+    return [known.get(f"Consent/{id_}") or parse(bytes(body)) for id_, body in rows]
 
 
-def _about(connection: Connection, key: Key, written: Written) -> set[str]:
+def _about(connection: Connection, key: Key, written: Written, known: Mapping[str, Resource]) -> set[str]:
     """The plans that a Consent is about now, or was about before."""
     stored = written.stored
     if stored is None:
         return set()
-    now = set() if stored.deleted else about(stored.resource())
+    now = set() if stored.deleted else about(known.get(stored.reference) or stored.resource())
     before = vread(connection, *key, stored.version - 1, EVERYTHING) if stored.version > 1 else None
     return now | (about(before.resource()) if before is not None and not before.deleted else set())
 

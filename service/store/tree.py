@@ -49,9 +49,11 @@ def walk(node: Node, value: Any, rows: Rows) -> None:
         if holds(value):
             walk(below, value, rows)
     if type(value) is dict:
-        for key, child in node.children.items():
-            found = value.get(key)
-            if found is not None:
+        children = node.children
+        # What a value has is less than what it could have.
+        for key, found in value.items() if children else ():
+            child = children.get(key)
+            if child is not None and found is not None:
                 walk(child, found, rows)
 
 

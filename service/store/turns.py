@@ -1,8 +1,9 @@
 """Whose turn it is to write to the SQLite file, and how many writes share one commit.
 
 SQLite has one writer, and a safe commit waits for the disk and costs as much as what it keeps. Threads that wait for
-their turn therefore write into the transaction that is open, each inside a savepoint, and the last of them commits for
-all; each returns only then. Who is about to write says so, and is waited for a little before a transaction is opened.
+their turn therefore write into the transaction that is open, where each can be undone by itself, and the last of them
+commits for all; each returns only then. Who is about to write says so, and is waited for a little before a transaction
+is opened.
 https://www.sqlite.org/lang_savepoint.html
 """
 
@@ -21,6 +22,10 @@ MOST = 32
 _PATIENCE = 0.2
 # How long those who are about to write are waited for.
 _GATHERING = 0.01
+# What begins, undoes and keeps one piece of work in a transaction. The first needs no savepoint of its own: for one,
+# SQLite copies every page before it changes it.
+_FIRST = ((), ("ROLLBACK", "BEGIN IMMEDIATE"), ())
+_BESIDE_OTHERS = (("SAVEPOINT own",), ("ROLLBACK TO own", "RELEASE own"), ("RELEASE own",))
 
 
 class Torn(Exception):
@@ -40,15 +45,17 @@ class Shared:
     def run(self, work: Callable[[Connection], T]) -> T:
         """The result of `work`; what it raises undoes only its own writes."""
         cursor = self.connection.connection.cursor()
-        cursor.execute("SAVEPOINT own")
+        begin, undo, keep = _BESIDE_OTHERS if self.size else _FIRST
+        for statement in begin:
+            cursor.execute(statement)
         try:
             result = work(self.connection)
         except BaseException:
-            if self.is_whole():
-                cursor.execute("ROLLBACK TO own")
-                cursor.execute("RELEASE own")
+            for statement in undo if self.is_whole() else ():
+                cursor.execute(statement)
             raise
-        cursor.execute("RELEASE own")
+        for statement in keep:
+            cursor.execute(statement)
         return result
 
     def is_whole(self) -> bool:

@@ -55,6 +55,7 @@ def micros(moment: datetime) -> int:
     return (moment - _EPOCH) // MICROSECOND
 
 
+@functools.lru_cache(256)
 def instant(at: int) -> str:
     """The FHIR instant of `at`, in UTC with milliseconds."""
     return (_EPOCH + timedelta(microseconds=at)).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at // 1000 % 1000:03d}Z"
