@@ -50,6 +50,7 @@ class Authority:
             _own_key(self._file)  # Better refused now than at the first token.
         file = settings.issuers or settings.data / "issuers.toml"
         self.issuers: dict[str, Issuer] = load_issuers(file) if settings.issuers or file.exists() else {}
+        self._is_loopback = settings.is_loopback
         self.buckets = Buckets(settings.rate, timer)
         self._lock = threading.Lock()
         self._anybody = False
@@ -65,7 +66,7 @@ class Authority:
 
     def is_open(self) -> bool:
         """Whether callers on this machine need no token: nobody else reaches it, and no client was ever registered."""
-        if not self.settings.is_loopback or self.issuers or self._anybody:
+        if not self._is_loopback or self.issuers or self._anybody:
             return False
         now = self.timer()
         if now - self._asked >= NOBODY_FOR:
