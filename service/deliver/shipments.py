@@ -191,7 +191,7 @@ def _guarded(part: Part, found: Permitted, case: Json) -> list[Issue]:
 
 
 def _taken_back(connection: Connection, claim: Claim, receiver: Receiver, kit: Kit, bodies: Bodies) -> Ready | Stopped:
-    """What takes back all that the receiver got of the plan, or may have got."""
+    """What takes back all that the receiver got of the plan, or may have got, and has with no other plan."""
     row = claim.row
     earlier = [one for one in outbox.of(connection, [row.reference]) if one.receiver == row.receiver]
     earlier = [one for one in earlier if (one.id or 0) < claim.id and one.payload != WITHDRAWAL]
@@ -199,8 +199,9 @@ def _taken_back(connection: Connection, claim: Claim, receiver: Receiver, kit: K
     sent, known = _sent(connection, earlier, unconfirmed, _id(row))
     if not sent:
         return Stopped(claim, CANCELLED, "nothing-given")
+    others = outbox.held_with_others(connection, row.receiver, row.family, row.reference)
     case = _collection(known, bodies)
-    bundle = withdrawal(case, sent)
+    bundle = withdrawal(case, [one for one in sent if _key(one) not in others])
     shipment = _shipment(row, receiver, bundle, _language(case))
     try:
         parts = receiver.parts(shipment, kit.tools)

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Select, and_, func, literal_column, or_, select, update
 
+from service.fhir.json import parse
 from service.store.bulk import insert_rows
 from service.store.raw import Among
 from service.store.tables import outbox
@@ -121,6 +122,27 @@ def withdrawn_after(connection: Connection, given: Iterable[Delivery]) -> set[in
     for row in connection.execute(statement.group_by(outbox.c.receiver, outbox.c.reference)):
         last[row.receiver, row.reference] = row.id
     return {one.id for one in rows if one.id is not None and last.get((one.receiver, one.reference), 0) > one.id}
+
+
+def held_with_others(connection: Connection, receiver: str, family: str, plan: str) -> set[tuple[str, str]]:
+    """What (type and id) the receiver has with other plans of the family, which are not to be taken back."""
+    given = and_(outbox.c.payload != WITHDRAWAL, outbox.c.state == DELIVERED)
+    taken_back = and_(outbox.c.payload == WITHDRAWAL, outbox.c.state != CANCELLED)
+    others = (outbox.c.family == family, outbox.c.receiver == receiver, outbox.c.reference != plan)
+    statement = select(outbox.c.reference, outbox.c.payload, outbox.c.contents).where(*others, or_(given, taken_back))
+    held: dict[str, set[tuple[str, str]]] = {}
+    for row in connection.execute(statement.order_by(outbox.c.id)):
+        if row.payload == WITHDRAWAL:
+            held.pop(row.reference, None)
+        else:
+            held.setdefault(row.reference, set()).update(keys(row.contents))
+    return {key for some in held.values() for key in some}
+
+
+def keys(contents: bytes | None) -> set[tuple[str, str]]:
+    """The types and ids of what was given."""
+    found = (reference.partition("/") for reference, _ in (parse(bytes(contents)) if contents else ()))
+    return {(type_name, id_) for type_name, _, id_ in found}
 
 
 def listed(

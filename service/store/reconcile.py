@@ -22,7 +22,6 @@ from service.store.reading import read, vread
 from service.store.recipients import NOBODY, Grant, Granted, about, granted, oid, organisations
 from service.store.records import Written
 from service.store.resources import NOW, Current, Key, current
-from service.store.tables import outbox as rows
 from service.store.tables import reference, resource, version
 from service.store.visibility import EVERYTHING
 
@@ -154,11 +153,8 @@ class _Case:
 
     def _only_given_with(self, receiver: str, own: Iterable[Delivery]) -> set[Key]:
         """What the receiver was given with this plan and with no other of the family that it still has."""
-        statement = select(rows.c.reference, rows.c.contents).where(
-            rows.c.family == self.family, rows.c.receiver == receiver, rows.c.state == DELIVERED
-        )
-        others = [row.contents for row in self.connection.execute(statement) if row.reference != self.reference]
-        return _keys(one.contents for one in own) - _keys(others)
+        given = {key for one in own for key in outbox.keys(one.contents)}
+        return given - outbox.held_with_others(self.connection, receiver, self.family, self.reference)
 
 
 def _counts(one: Delivery) -> bool:
@@ -167,11 +163,6 @@ def _counts(one: Delivery) -> bool:
 
 def _may_be_there(one: Delivery, now: int) -> bool:
     return one.state == DELIVERED or bool(one.doubt) or one.in_hand(now)
-
-
-def _keys(contents: Iterable[bytes | None]) -> set[Key]:
-    found = (pair[0].partition("/") for one in contents if one for pair in parse(bytes(one)))
-    return {(type_name, id_) for type_name, _, id_ in found}
 
 
 def _granted(connection: Connection, row: Current, plan: Resource, known: Mapping[str, Resource], now: int) -> Granted:

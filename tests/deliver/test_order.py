@@ -2,11 +2,16 @@
 
 from typing import Any
 
+import pytest
+
 from service.deliver.receivers import make
 from service.deliver.shipments import Kit
 from service.store import EVERYTHING, Author, recipient
 from service.store.outbox import Delivery
+from tests.deliver.test_fhir_transaction import BY_ID
 from tests.deliver.world import NEUVOLA, SOURCE, World, case, retries, revoked, settings
+
+ERROR, STATUSES = "entered-in-error", ("status", "lifecycleStatus")
 
 
 def told(rows: list[Delivery]) -> list[tuple[str, str, int]]:
@@ -133,6 +138,40 @@ def test_only_what_has_arrived_is_taken_back(world: World) -> None:
         assert [one.interaction for one in logged] == (["disclosure", "withdrawal"] if there else [])
         assert not there or (logged[0].basis and logged[0].confirmed.startswith("found"))
     assert world.plans() == ["create active", "update entered-in-error"]
+
+
+def test_what_another_plan_of_the_family_brought_is_neither_found_nor_taken_back(world: World) -> None:
+    """Plans of a family share its team and meetings: these say nothing of what has arrived of one plan."""
+    world.accept(case(plan="eka"))
+    world.deliver()
+    second = case(plan="toka")
+    world.accept(second)
+    world.double.script.set([{"do": "drop"}])
+    world.deliver()
+    before = world.double.effects()
+    world.clock.forward(1)
+    world.accept(revoked(second))
+    world.deliver()
+    assert (world.rows()[-1].payload, world.rows()[-1].status) == ("withdrawal", "absent")
+    assert world.double.effects() == before and len(world.log()) == 1
+
+
+@pytest.mark.parametrize("abilities", [{}, BY_ID | {"system": ["batch"]}], ids=["whole", "one-by-one"])
+def test_what_the_receiver_has_with_another_plan_stays(world: World, abilities: dict[str, Any]) -> None:
+    world.double.abilities.update(abilities)
+    first, second = case(plan="eka"), case(plan="toka")
+    for one in (first, second):
+        world.accept(one)
+    world.deliver()
+    taken_back: list[list[str]] = []
+    for document in (second, first):
+        world.clock.forward(60)
+        world.accept(revoked(document))
+        world.deliver()
+        changes = [one for one in world.double.changes if ERROR in map((one["resource"] or {}).get, STATUSES)]
+        taken_back.append(sorted({one["type"] for one in changes}))
+    assert "CarePlan" in taken_back[0] and "CareTeam" not in taken_back[0]
+    assert {"CarePlan", "CareTeam"} <= set(taken_back[1])
 
 
 def test_a_consent_that_is_revoked_over_rest_takes_back_too(world: World) -> None:

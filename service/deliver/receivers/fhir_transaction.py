@@ -111,11 +111,13 @@ class FhirTransaction:
     def _take_back(self, shipment: Shipment, session: requests.Session) -> Receipt:
         """Only what the receiver has is taken back: nothing else shall come into being there, not even as withdrawn."""
         resources = self._taken(shipment)
+        marks = self.settings.options.get("withdraw") != "delete"
         here = self._there(resources, session)
-        if not here:
+        # Written as a whole: where the plan itself is not, the rest came with others.
+        if not here or (marks and self._capabilities().transaction and shipment.reference not in here):
             return Receipt("absent")
         some = [one for one in resources if reference(one) in here]
-        if self.settings.options.get("withdraw") != "delete":
+        if marks:
             parts = self._parts(some)
             receipt = self._sent(shipment.reference, some, parts, session)
             return Receipt(receipt.status, receipt.reference, parts)
