@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,10 @@ from typing import Any
 from service.fhir.definitions import core
 from service.fhir.json import encode
 from service.store import Store, audit, outbox, schema
+from service.store.audit import Row
 from service.store.engine import Database, database_url
 from service.store.parameters import Parameters
+from service.store.values import instant
 from tests.deliver.world import NEUVOLA, case, revoked
 from tests.faults.processes import PostgreSQL, Process, free_port, is_ready, receiver, service, until, worker
 
@@ -242,14 +244,22 @@ def check(store: Store, client: Client, folder: Path) -> dict[str, int]:
         try:
             _check_plan(plan, found, logged)
         except AssertionError as error:
-            told = [text for one in (*found, *rows, *seen) if plan in (text := str(one))]
-            raise AssertionError("\n".join([str(error), *told])) from None
+            told = [*found, *(one for one in rows if plan in one.reference), *_said(plan, seen)]
+            raise AssertionError("\n".join([str(error), *map(str, told)])) from None
     last = {found[-1]["title"]: found[-1] for found in by_plan.values() if found[-1]["title"]}
     for name, document in client.plans.items():
         title = document["plans"][0]["title"]
         assert (title in last) == client.permitted[name], f"{name}: the receiver does not have what it should have"
     given = sum(count for (_, kind), count in logged.items() if kind == "disclosure")
     return {"accepted": client.accepted, "changes": len(changes), "disclosures": given, "rows": len(rows)}
+
+
+def _said(plan: str, seen: Iterable[Row]) -> Iterator[tuple[str, ...]]:
+    """What the log says of the plan, in short."""
+    for row in seen:
+        detail = row.event().detail
+        if plan in detail.request:
+            yield instant(row.recorded), detail.interaction, detail.request, detail.confirmed
 
 
 def _check_plan(plan: str, found: list[dict[str, str]], logged: dict[tuple[str, str], int]) -> None:
