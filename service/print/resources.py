@@ -88,13 +88,15 @@ class Resources:
 
 
 def _flat(given: Any) -> Iterator[tuple[str, Resource]]:
-    if isinstance(given, (list, tuple)):
-        for one in given:
+    for one in given if isinstance(given, (list, tuple)) else (given,):
+        if isinstance(one, (list, tuple)):
             yield from _flat(one)
-    elif isinstance(given, dict) and given.get("resourceType") == "Bundle":
-        for entry in objects(given, "entry"):
-            resource = entry.get("resource")
-            if isinstance(resource, dict) and isinstance(resource.get("resourceType"), str):
-                yield string(entry, "fullUrl"), resource
-    elif isinstance(given, dict) and isinstance(given.get("resourceType"), str):
-        yield "", given
+            continue
+        kind = one.get("resourceType") if isinstance(one, dict) else None
+        if kind == "Bundle":
+            for entry in objects(one, "entry"):
+                resource = entry.get("resource")
+                if isinstance(resource, dict) and isinstance(resource.get("resourceType"), str):
+                    yield string(entry, "fullUrl"), resource
+        elif isinstance(kind, str):
+            yield "", one
