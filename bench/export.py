@@ -21,8 +21,9 @@ from service.clock import now
 from service.export import jobs
 from service.export.jobs import Job
 from service.export.run import Limits
-from service.export.runner import Runner, own
+from service.export.runner import Runner
 from service.export.snapshot import take
+from service.export.sparing import sparing
 from service.export.wanted import ANY, Wanted
 from service.fhir.definitions import core
 from service.store import EVERYTHING, Store, open_store, schema, tables
@@ -116,7 +117,7 @@ WAYS: dict[str, Callable[[Store, Path], int]] = {"$export": export, "SELECT body
 def measure(way: str, url: str | None, data: str, results: Any) -> None:
     """One way in this process: seconds by the clock, seconds of work, the most memory in MB, resources."""
     with tempfile.TemporaryDirectory(dir=data) as folder:
-        store = own(open_store(url, Path(data), core()))
+        store = sparing(open_store(url, Path(data), core()))
         store.parameters.of("CarePlan")
         began, worked = time.perf_counter(), time.process_time()
         count = WAYS[way](store, Path(folder))

@@ -6,34 +6,21 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.export import files, jobs
 from service.export.jobs import SECOND, Job, Lost
 from service.export.run import DEFAULTS, Limits, Run
 from service.store import Store, StoreError
-from service.store.engine import Database
 from service.store.values import micros
 
 T = TypeVar("T")
 _AGAIN = 10 * SECOND
 _JOB = re.compile(r"[0-9a-f]{32}")
 _log = logging.getLogger("yhdessa.export")
-
-
-def own(store: Store) -> Store:
-    """The same record over connections of its own, which the caller closes: they remember little of what they read."""
-    database = Database(store.database.url, pool=2)
-    if database.is_sqlite:
-
-        @event.listens_for(database.engine, "connect")
-        def connected(connection: Any, _: Any) -> None:
-            connection.execute("PRAGMA cache_size=-4096")
-
-    return Store(database, store.parameters, clock=store.clock, expand=store.expand, ids=store.ids)
 
 
 @dataclass

@@ -70,11 +70,11 @@ class Surroundings:
         rows = (self._connection.execute(query, (one,)) for one in others(body))
         return sorted({row[0] for some in rows for row in some})
 
-    def permissions(self, every: Iterable[str]) -> list[Any]:
-        """The Consents of these patients as of the moment, one entry each."""
+    def permissions(self, every: Iterable[str]) -> list[msgspec.Raw]:
+        """The Consents of these patients as of the moment, one entry each, as JSON."""
         query = "SELECT reference, row FROM consent WHERE patient = ? ORDER BY reference"
         rows = {row[0]: row[1] for one in every for row in self._connection.execute(query, (one,))}
-        return [msgspec.json.decode(row) for _, row in sorted(rows.items())]
+        return [msgspec.Raw(row) for _, row in sorted(rows.items())]
 
     def _register(self, organisation: str) -> dict[str, str]:
         query = "SELECT sector, name FROM register WHERE oid = ?"

@@ -11,7 +11,8 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.export.run import Limits
-from service.export.runner import Runner, own
+from service.export.runner import Runner
+from service.export.sparing import sparing
 from service.store import Store, StoreError
 
 # Seconds between two looks for jobs that another process was told of, and between two looks for what is over.
@@ -44,7 +45,7 @@ class Worker:
             self._thread.join(seconds)
 
     def _loop(self) -> None:
-        store = own(self._store())
+        store = sparing(self._store())
         try:
             self._run(Runner(store, self._folder, self._limits, self._stop.is_set))
         finally:

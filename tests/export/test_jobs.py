@@ -9,8 +9,9 @@ import pytest
 from service.export import jobs
 from service.export.jobs import DONE, LEASE, RUNNING, WAITING, Job, Lost, Part
 from service.export.run import Limits
-from service.export.runner import Runner, own
+from service.export.runner import Runner
 from service.export.snapshot import take
+from service.export.sparing import sparing
 from service.export.wanted import ANY, Wanted
 from service.export.worker import Worker
 from service.store import Store
@@ -160,7 +161,7 @@ def test_the_worker_of_a_serving_process(kept: Store, tmp_path: Path) -> None:
 
 def test_connections_of_its_own(kept: Store) -> None:
     put(kept, patient("a"))
-    other = own(kept)
+    other = sparing(kept)
     try:
         assert other.database is not kept.database
         assert found(other, begun(other)).state in (WAITING, RUNNING)
