@@ -153,7 +153,7 @@ class Bindings:
         if mark not in self._codings:
             if len(self._codings) > _REMEMBERED:
                 self._codings.clear()
-            self._codings[mark] = self._judge(system, code, display)
+            self._codings[mark] = self.coding_issue(system, code, display)
         found = self._codings[mark]
         if found is None:
             return
@@ -170,7 +170,8 @@ class Bindings:
         found = self._rules.terminology.code_system(system)
         return found is not None and code.lower() in {one.code.lower() for one in found}
 
-    def _judge(self, system: str, code: str, display: str | None) -> tuple[str, dict[str, Any]] | None:
+    def coding_issue(self, system: str, code: str, display: str | None = None) -> tuple[str, dict[str, Any]] | None:
+        """The key and parameters of what is wrong with a Coding by its code system."""
         if _code(code) is not None:
             return None  # Its form is wrong, and that is said already.
         terminology = self._rules.terminology

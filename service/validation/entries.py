@@ -4,6 +4,7 @@ https://hl7.org/fhir/R4/bundle.html#references
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from service.validation.references import LITERAL, is_absolute
 from service.validation.run import Json
@@ -18,6 +19,8 @@ class Index:
         self.by_url: dict[str, list[Json]] = {}
         self.by_name: dict[str, list[Json]] = {}
         self._urls: dict[int, str] = {}
+        self._roots: dict[str | None, str | None] = {None: None}
+        self._links: dict[str | None, dict[str, Any]] = {}
         for _, entry, resource in entries(bundle):
             url = entry.get("fullUrl")
             if resource is None:
@@ -32,13 +35,24 @@ class Index:
     def full_url_of(self, resource: Json) -> str | None:
         return self._urls.get(id(resource))
 
+    def links(self, base: str | None) -> dict[str, Any]:
+        """What was found for literals: the same from all entries below the same root."""
+        return self._links.setdefault(self._root(base), {})
+
+    def _root(self, base: str | None) -> str | None:
+        """What stands before the type and id of the fullUrl `base`; None where that does not end with them."""
+        if base not in self._roots:
+            found = LITERAL.fullmatch(base or "")
+            self._roots[base] = found.string[: found.start(1)] if found else None
+        return self._roots[base]
+
     def find(self, reference: str, base: str | None) -> Json | None:
         """What `reference` in an entry with the fullUrl `base` points to, `None` where it is not in this Bundle."""
         plain, _, version = reference.partition("/_history/")
         if is_absolute(plain):
             return _pick(self.by_url.get(plain), version)
-        if base is not None and (match := LITERAL.fullmatch(base)):
-            exact = self.by_url.get(base[: match.start(1)] + plain)
+        if (root := self._root(base)) is not None:
+            exact = self.by_url.get(root + plain)
             if exact:
                 return _pick(exact, version)
         return _pick(self.by_name.get(plain), version)

@@ -3,11 +3,14 @@
 https://hl7.org/fhir/R4/conformance-rules.html#constraints
 """
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from service.fhir.path import Env, PathError, compile_test
+from service.fhir.path import Test as PathTest
 from service.validation import narrative
+from service.validation.keys import ByKeys, by_keys
 from service.validation.natives import NATIVES, Native
 from service.validation.run import At, ItemCheck, Json, Run
 
@@ -26,7 +29,7 @@ class Invariants:
 
     def __init__(self, rules: "Rules") -> None:
         self._rules = rules
-        self._tests: dict[tuple[str, str], Test | None] = {}
+        self._tests: dict[tuple[str, str], Test] = {}
         self._advice: dict[str, tuple[ItemCheck, ...]] = {}
 
     def of_type(self, constraints: Sequence[Json], type_name: str) -> tuple[ItemCheck, ...]:
@@ -46,21 +49,19 @@ class Invariants:
             self._advice[type_name] = self.of_type(rows, type_name)
         return self._advice[type_name]
 
-    def tests(self, constraints: Iterable[Json], type_name: str) -> list[Test]:
-        """The bare tests of constraints."""
-        found = [self._test(one["expression"], type_name) for one in constraints if one.get("expression")]
-        return [one for one in found if one is not None]
+    def tests(self, constraints: Iterable[Json], type_name: str) -> list[tuple[Test, ByKeys | None]]:
+        """The bare tests of constraints, each with what the keys of an object tell of it."""
+        expressions = [one["expression"] for one in constraints if one.get("expression")]
+        return [(self._test(one, type_name), by_keys(one, type_name, self._rules.model)) for one in expressions]
 
     def _compile(self, constraints: Sequence[Json], type_name: str) -> Iterable[ItemCheck]:
         for one in constraints:
             expression = one.get("expression")
             if not expression or expression == _ELE_1:
                 continue
-            test = self._test(expression, type_name)
-            if test is not None:
-                yield _check(one, test)
+            yield _check(one, self._test(expression, type_name))
 
-    def _test(self, expression: str, type_name: str) -> Test | None:
+    def _test(self, expression: str, type_name: str) -> Test:
         mark = (expression, type_name)
         if mark not in self._tests:
             native = NATIVES.get(expression)
@@ -68,16 +69,20 @@ class Invariants:
             self._tests[mark] = _native(native, path) if native else path
         return self._tests[mark]
 
-    def _path(self, expression: str, type_name: str) -> Test | None:
-        """The FHIRPath as a test; None where it cannot be compiled: a definition's defect is no fault of the data."""
-        try:
-            compiled = compile_test(expression, model=self._rules.model, context=type_name)
-        except PathError:
-            return None
+    def _path(self, expression: str, type_name: str) -> Test:
+        """The FHIRPath as a test, compiled when first asked; a definition's defect is no fault of the data."""
+
+        @functools.cache
+        def compiled() -> PathTest | None:
+            try:
+                return compile_test(expression, model=self._rules.model, context=type_name)
+            except PathError:
+                return None
 
         def test(value: Any, sibling: Any, run: Run) -> bool | None:
+            path = compiled()
             try:
-                return compiled(value, self.env(run), sibling)
+                return None if path is None else path(value, self.env(run), sibling)
             except PathError:
                 return None
 
@@ -119,12 +124,10 @@ class Invariants:
         return env
 
 
-def _native(native: Native, path: Test | None) -> Test:
+def _native(native: Native, path: Test) -> Test:
     def test(value: Any, sibling: Any, run: Run) -> bool | None:
-        if type(value) is not dict:
-            return path(value, sibling, run) if path else None
-        answer = native(value, run)
-        return path(value, sibling, run) if answer is None and path else answer
+        answer = native(value, run) if type(value) is dict else None
+        return path(value, sibling, run) if answer is None else answer
 
     return test
 

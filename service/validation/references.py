@@ -50,6 +50,17 @@ class Targets(NamedTuple):
     level: str | None
 
 
+class Link(NamedTuple):
+    """What a literal reference leads to: the type, the resource within the document, the profiles that this claims."""
+
+    type: str | None
+    target: Json | None
+    profiles: tuple[str, ...]
+
+
+_NOWHERE = Link(None, None, ())
+
+
 class References:
     """Checks of `Reference` and `canonical`."""
 
@@ -110,30 +121,45 @@ class References:
         if run.base is not None:
             run.add("validation.reference-format", (at, "reference"), reference=reference)
 
+    def link(self, reference: str, run: Run) -> Link:
+        """What a literal that can be followed leads to; the run keeps it for all that say the same."""
+        found = self.resolve(reference, run)
+        named = self.literal_type(reference)
+        if named is None and found is not None and type(found.get("resourceType")) is str:
+            named = found["resourceType"]
+        _, profiles = run.claims.get(id(found), ("", ()))
+        link = run.links[reference] = Link(named, found, profiles)
+        return link
+
     def aims(self, all_targets: Sequence[Targets]) -> Callable[[Json, Run], bool]:
-        """Whether a Reference meets all of `all_targets`, its target looked up once."""
+        """Whether a Reference meets all of `all_targets`; its literal, if it has one, is among the links of the run."""
 
         def ask(value: Json, run: Run) -> bool:
-            reference = value.get("reference")
-            found: Json | None = None
-            target = self.literal_type(reference) if type(reference) is str else None
-            if target is None:
-                if type(reference) is str:
-                    found = self.resolve(reference, run)
-                target = self.target_type(value, run)
+            link = run.links[value["reference"]] if "reference" in value else _NOWHERE
+            name = link.type or self.target_type(value, run)
+            is_typed = "type" in value
             for allowed, profiles, modes, _ in all_targets:
-                if allowed is not None and _not_among(allowed, target, value) is not None:
+                # Where the literal names a type that may be here, its own `type` alone could be another.
+                is_clear = allowed is None or (name in allowed and not is_typed)
+                if not is_clear and _not_among(allowed or frozenset(), name, value) is not None:
                     return False
                 if modes:
                     self._check_mode(value, modes, None, run)
-                if profiles and target in profiles:
-                    if found is None and type(reference) is str:
-                        found = self.resolve(reference, run)
-                    if found is not None and not self._conforms_to_any(found, profiles[target], run):
-                        return False
+                if link.target is not None and name in profiles and not self._leads_to(link, profiles[name], run):
+                    return False
             return True
 
         return ask
+
+    def _leads_to(self, link: Link, profiles: list[str], run: Run) -> bool:
+        """Whether the target of a link meets one of the profiles, those that it claims being taken for granted."""
+        for url in profiles:
+            if url in link.profiles and run.assumed is not None:
+                run.assumed.add((id(link.target), url))
+                return True
+            if self.conforms(link.target or {}, url, run):
+                return True
+        return False
 
     def targets(self, element: Json, type_name: str, is_profile: bool = False) -> Targets | None:
         """What `type.targetProfile` and `type.aggregation` of an element ask; `None` where anything may stand."""

@@ -101,8 +101,9 @@ class Rules:
     def _advise(self, value: Json, name: str, at: At, run: Run) -> None:
         """What is best practice for a resource that is right, and what there is to say about what is in a Bundle."""
         if name == "Bundle":
+            is_advised = run.options.best_practice != "ignore"
             for index, _, resource in entries(value):
-                if resource is not None:
+                if resource is not None and (is_advised or id(resource) not in run.clean):
                     self._any.walk(resource, ((((at, "entry"), index)), "resource"), run)
         elif run.options.best_practice != "ignore":
             for check in self.invariants.advice(name):

@@ -64,6 +64,7 @@ class Run:
     contained: dict[str, Json] | None = None  # of `root`, by id; made when first asked for
     bundle: Any = None  # service.validation.bundles.Index of the innermost Bundle
     base: str | None = None  # the fullUrl of the entry that is being walked
+    links: dict[str, Any] = field(default_factory=dict)  # what literals lead to from `base` (references.Link)
     memo: dict[Any, Any] = field(default_factory=dict)
     claims: dict[int, tuple[str, tuple[str, ...]]] = field(default_factory=dict)  # types and profiles of the entries
     clean: set[int] = field(default_factory=set)  # the entries of which nothing need be said

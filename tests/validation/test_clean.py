@@ -12,7 +12,8 @@ import pytest
 from service.fhir.definitions import core, ours
 from service.fhir.json import JsonError, encode, parse
 from service.issues import Issue
-from service.validation import Options, Validator
+from service.validation import Options, Validator, narrative
+from service.validation.clean import markup
 from service.validation.clean.resources import Clean
 from tests.shared import ROOT, shared
 
@@ -21,6 +22,14 @@ ODD: tuple[Any, ...] = (
     *("", " ", "x", " a ", "2026-02-30", "urn:oid:1.x", "#a", "Patient/x"),
     *(None, [], {}, True, 1, [None], ["a"]),
 )
+# What makes a narrative wrong, or looks as if it did.
+BITS = (
+    *("<", ">", "&", "&amp;", "&nbsp;", "&#0;", "]]>", "\x01", "<!-- a -->", "/", "xmlns", " ", '"'),
+    *("<p>", "</p>", "</p >", "<p\n>", "<P>", "<x:p>", "<br/>", "<br>", "<script>", "<div>", "</div>"),
+    *('<p class="a" class="b">', '<p onclick="a">', '<a href="javascript:a">', "</a>", '<img src="a"/>'),
+    '<div xmlns="http://www.w3.org/1999/xhtml">',
+)
+NO_ADVICE = Options(best_practice="ignore")
 QUICK, SLOW = Validator(ours()), Validator(ours())
 
 
@@ -127,6 +136,71 @@ def test_says_the_same_of_broken_resources(seed: int) -> None:
     made = broken(rng.choice(given), others, rng)
     quick, slow = both(made)
     assert quick == slow, encode(made).decode()
+
+
+def shuffled(value: Any, rng: random.Random) -> Any:
+    """`value` with the keys of all objects in another order."""
+    if isinstance(value, dict):
+        return {key: shuffled(value[key], rng) for key in rng.sample(list(value), len(value))}
+    return [shuffled(one, rng) for one in value] if isinstance(value, list) else value
+
+
+def test_the_order_of_keys_says_nothing() -> None:
+    rng = random.Random(1)
+    for name, bundle in bundles():
+        one, other = QUICK.validate(shuffled(bundle, rng)), QUICK.validate(bundle)
+        assert sorted(map(repr, one)) == sorted(map(repr, other)), name
+
+
+@pytest.mark.parametrize("change", ["less", "more"])
+def test_the_same_keys_with_one_more_or_less_are_another_matter(change: str) -> None:
+    """What was settled for some keys must not be taken for settled for others."""
+    plan = parse(OUTPUTS[0].read_bytes())["entry"][-1]["resource"]
+    assert not any(one.is_error for one in QUICK.validate(plan))
+    for key in plan:
+        made = {name: value for name, value in plan.items() if name != key or change == "more"}
+        if change == "more":
+            made[f"_{key}"] = {"extension": [{"url": "https://a.example", "valueString": "A"}]}
+        quick, slow = both(made)
+        assert quick == slow, key
+
+
+def test_begins_anew_where_there_were_too_many_kinds_of_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.validation.clean.plans.MOST_PASSES", 3)
+    validator = Validator(core())
+    asked: list[bool] = []
+    is_clean = Clean.is_clean
+
+    def noted(self: Clean, *given: Any) -> bool:
+        asked.append(is_clean(self, *given))
+        return asked[-1]
+
+    monkeypatch.setattr(Clean, "is_clean", noted)
+    names: list[dict[str, Any]] = [{"family": "A"}, {"text": "B"}, {"use": "usual"}]
+    for given in (names[:2], names, names[:2]):
+        assert validator.validate({"resourceType": "Patient", "name": given}, options=NO_ADVICE) == []
+    assert asked == [True, False, True]
+
+
+def narratives() -> list[str]:
+    rows = [entry["resource"].get("text") for _, bundle in bundles() for entry in bundle["entry"]]
+    return [one["div"] for one in rows if one]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_narrative_that_is_told_quickly_is_right(seed: int) -> None:
+    rng = random.Random(seed)
+    given, told = narratives(), 0
+    assert all(map(markup._is_plain, given))
+    for _ in range(1000):
+        text = rng.choice(given)
+        for _ in range(rng.randrange(3)):
+            place = rng.randrange(len(text))
+            text = text[:place] + rng.choice(BITS) + text[place + rng.choice((0, 0, 1, 5)) :]
+        if markup._is_plain(text):
+            told += 1
+            assert not narrative.problems(text), text
+    assert told > 10
 
 
 def test_says_the_same_of_the_shared_cases() -> None:

@@ -7,6 +7,7 @@ import pytest
 from service.fhir.definitions import core
 from service.fhir.path import Env, PathError, compile_test
 from service.validation.entries import Index
+from service.validation.keys import by_keys
 from service.validation.natives import NATIVES
 from service.validation.run import Options, Run
 from tests.validation.kit import ROOT, TEXT, judge, kinds, profile
@@ -85,6 +86,45 @@ def test_a_native_invariant_says_what_its_fhirpath_says(type_name: str, value: d
         test = compile_test(expression, model=core().model, context=type_name)
         if answer is not None and "fullUrl.contains" not in expression:
             assert answer == test(value, Env(resource=value)), expression
+
+
+EXISTENCE = [
+    "patient.exists() or status = 'x'",
+    "Consent.patient.empty() or status = 'active'",
+    "patient.exists() implies status = 'x'",
+    "patient.empty() implies status = 'x' or status = 'y'",
+    "source.exists() implies status = 'x'",
+    "source.empty() or status = 'active'",
+]
+
+
+@pytest.mark.parametrize("expression", EXISTENCE)
+@pytest.mark.parametrize("more", [{}, {"patient": {"reference": "Patient/1"}}, {"sourceReference": {"display": "A"}}])
+def test_what_keys_tell_is_what_the_fhirpath_says(expression: str, more: dict[str, Any]) -> None:
+    told = by_keys(expression, "Consent", core().model)
+    assert told is not None
+    for status in ("x", "active"):
+        value = {"resourceType": "Consent", "status": status, **more}
+        answer = told(frozenset(value))
+        assert answer in (
+            None,
+            compile_test(expression, model=core().model, context="Consent")(value, Env(resource=value)),
+        )
+    assert {told(frozenset()), told(frozenset(("patient", "sourceReference")))} == {None, True}
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "patient.exists() and status = 'x'",
+        "patient.exists() or status = 'x' implies source.exists()",
+        "patient.reference.exists() or status = 'x'",
+        "nothing.exists() or status = 'x'",
+        "status = 'x'",
+    ],
+)
+def test_of_other_invariants_keys_tell_nothing(expression: str) -> None:
+    assert by_keys(expression, "Consent", core().model) is None
 
 
 def test_every_native_invariant_is_one_of_r4() -> None:

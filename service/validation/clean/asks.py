@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/elementdefinition.html
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +11,9 @@ from service.fhir.json import canonical
 from service.validation import patterns
 from service.validation.clean import lexical
 from service.validation.clean.lexical import Sure
+from service.validation.clean.passes import FINDING, SURE, TEST, Ask, Known, Part, Text, Together
 from service.validation.compiler import Compiler
+from service.validation.keys import has
 from service.validation.natives import NATIVES
 from service.validation.references import Targets
 from service.validation.run import ItemCheck, Json, Run
@@ -20,7 +22,6 @@ from service.validation.tree import Branch
 if TYPE_CHECKING:
     from service.validation.rules import Rules
 
-Ask = Callable[[Any, Run], Any]  # (object or value, run): true means surely right, or else a finding in the run
 # What the passes see to, and what can only fail of a resource that contains others: those are left to the walk.
 _SEEN_TO = frozenset(
     (
@@ -30,13 +31,16 @@ _SEEN_TO = frozenset(
     )
 )
 # Tests of text that spare an ask: systems that are absolute, references that can be followed (ref-1 among them).
-_STRICT = MappingProxyType(
+_STRICT: Mapping[str, Sure] = MappingProxyType(
     {
         "Reference.reference": lexical.reference,
         "Coding.system": lexical.absolute,
         "Identifier.system": lexical.absolute,
     }
 )
+_CODING = ("system", "code", "display")
+_MOST_CODINGS = 20_000  # remembered
+_PLAIN = (Text(lexical.absolute), Text(lexical.code), Text(lexical.text))
 _VALUES = ("fixed", "pattern", "minValue", "maxValue", "maxLength")
 
 
@@ -48,26 +52,27 @@ class Spec(NamedTuple):
 
 
 def finding(check: ItemCheck) -> Ask:
-    """A check of the walk as an ask: what is wrong stands in the run afterwards."""
-
-    def ask(value: Any, run: Run) -> bool:
-        check(value, None, None, run)
-        return True
-
-    return ask
+    """A check of the walk as an ask."""
+    return Ask(FINDING, check)
 
 
 def child_ask(compiler: Compiler, name: str, branch: Branch, node: str) -> list[Ask]:
     """The walk's own check of all instances of a child, for what no plan can merge."""
     made = compiler.child(name, branch, node)
-    if made is None:
+    found = compiler.base_of(name, node)
+    if made is None or found is None:
         return []
+    _, types, _ = found
+    needed = any(one.element.get("min", 0) for one in (branch, *branch.slices))
 
-    def ask(value: Any, run: Run) -> bool:
+    def by_keys(keys: Collection[str]) -> bool | None:
+        return None if needed or any(has(keys, one) for one in types) else True
+
+    def check(value: Json, run: Run) -> bool:
         made(value, None, run)
         return True
 
-    return [ask]
+    return [Ask(SURE, check, by_keys)]
 
 
 class Asks:
@@ -76,22 +81,16 @@ class Asks:
     def __init__(self, compiler: Compiler) -> None:
         self._compiler = compiler
         self._rules: Rules = compiler.rules
+        self._codings: set[tuple[str, ...]] = set()
 
     def of_type(self, own: Json, node: str) -> list[Ask]:
         """What is asked of every object of a type; that it has a narrative (dom-6) is not."""
         asks = self._constraints([one for one in own.get("constraint", ()) if one["key"] != "dom-6"], node)
         further = self._rules.types.further(node, is_absolute=True)
-        if node != "Reference":
-            return [*map(finding, further), *asks]
-
-        def typed(value: Any, run: Run) -> bool:
-            # A literal of the strict form leaves only its type to be looked at, and whether it has a base.
-            if "type" in value or run.base is None:
-                for check in further:
-                    check(value, None, None, run)
-            return True
-
-        return [typed, *asks]
+        if node == "Reference":
+            # A literal of the strict form leaves only its type to be looked at.
+            return [*(Ask(FINDING, check, _tells_no_type) for check in further), *asks]
+        return [*map(finding, further), *asks]
 
     def of_item(
         self, element: Json, type_name: str, specs: tuple[Spec, ...]
@@ -120,7 +119,7 @@ class Asks:
         for one in reversed(found):
             if one is not None and not any(_covers(other, one) for other in left):
                 left.append(one)
-        return [references.aims(left)] if left else []
+        return [Ask(SURE, references.aims(left))] if left else []
 
     def of_specs(self, base: Json, type_name: str, specs: tuple[Spec, ...]) -> tuple[tuple[Spec, ...], tuple[Ask, ...]]:
         """What `specs` ask of the value of an element, and the specs of the profiles that they name for its type."""
@@ -159,10 +158,36 @@ class Asks:
             asks += map(finding, self._compiler.typed(element, spec.base, type_name, named=False))
         return tuple(more), tuple(asks)
 
+    def of_coding(
+        self, keys: tuple[str, ...], parts: Sequence[Part], asks: Sequence[Ask]
+    ) -> tuple[Sequence[Part], Sequence[Ask]]:
+        """The parts and asks of a Coding, its form and what its system says judged at once: there are few Codings."""
+        names = [one for one in _CODING if one in keys]
+        plain = [number for number, one in enumerate(parts) if type(one) is Text and one in _PLAIN]
+        if len(names) < len(keys) or names[:2] != ["system", "code"] or not plain:
+            return parts, asks
+        together = Together(tuple(keys.index(one) for one in names), self._codings, self._is_sound)
+        left = [Known() if number in plain else one for number, one in enumerate(parts)]
+        left[plain[0]] = together
+        return left, [one for one in asks if one.check != self._rules.bindings.check_coding]
+
+    def _is_sound(self, system: str, code: str, *display: str) -> bool:
+        is_formal = lexical.absolute(system) and lexical.code(code) and all(map(lexical.text, display))
+        if not is_formal or self._rules.bindings.coding_issue(system, code, *display) is not None:
+            return False
+        if len(self._codings) < _MOST_CODINGS and all(len(one) <= lexical.LONGEST for one in (system, code, *display)):
+            self._codings.add((system, code, *display))
+        return True
+
+    def follow(self, literal: str, run: Run) -> bool:
+        """Whether a literal reference can be followed by its form alone; then it is among the links of the run."""
+        return lexical.reference(literal) is not None and bool(self._rules.references.link(literal, run))
+
     def of_primitive(self, element: Json, type_name: str, specs: tuple[Spec, ...]) -> tuple[Sure, tuple[Ask, ...]]:
         """The test of a primitive's text, and what else is asked of it."""
-        _, _, tests = self._rules.primitives.of(type_name, element)
-        sure = _STRICT.get(element["path"]) or lexical.of_string(type_name)
+        # The test of a narrative's form sees to its content too.
+        tests = self._rules.primitives.of(type_name, element)[2] if type_name != "xhtml" else ()
+        sure: Sure = _STRICT.get(element["path"]) or lexical.of_string(type_name)
         codes = self._rules.bindings.codes(element.get("binding", {})) if type_name == "code" else None
         left: list[Spec] = []
         for spec in specs:
@@ -170,7 +195,8 @@ class Asks:
             rest = dict(branch.element)
             for prefix in ("fixed", "pattern"):
                 given = patterns.given(rest, prefix)
-                if given is not None and type(given[1]) is str:
+                # A literal reference is followed as well, whatever it is fixed to.
+                if given is not None and type(given[1]) is str and sure is not lexical.reference:
                     codes = _narrowed(codes, frozenset((given[1],)), sure)
                     del rest[given[0]]
             if type_name == "code" and "binding" in rest:
@@ -184,7 +210,11 @@ class Asks:
 
     def _constraints(self, rows: Iterable[Json], type_name: str) -> list[Ask]:
         rows = [one for one in rows if one.get("expression") not in _SEEN_TO]
-        return [_ask(test) for test in self._rules.invariants.tests(rows, type_name)]
+        return [Ask(TEST, test, by_keys) for test, by_keys in self._rules.invariants.tests(rows, type_name)]
+
+
+def _tells_no_type(keys: Collection[str]) -> bool | None:
+    return None if "type" in keys else True
 
 
 def _covers(stricter: Targets, other: Targets) -> bool:
@@ -197,10 +227,6 @@ def _covers(stricter: Targets, other: Targets) -> bool:
         name not in (stricter.allowed or ()) or set(stricter.profiles.get(name, ["?"])) <= set(urls)
         for name, urls in other.profiles.items()
     )
-
-
-def _ask(test: Callable[[Any, Any, Run], bool | None]) -> Ask:
-    return lambda value, run: test(value, None, run) is not False
 
 
 def _narrowed(codes: frozenset[str] | None, more: frozenset[str], sure: Sure) -> frozenset[str]:

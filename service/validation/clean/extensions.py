@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from service.fhir.values import PRIMITIVES
 from service.validation import patterns
 from service.validation.clean.asks import Spec
-from service.validation.clean.passes import Plan, never
+from service.validation.clean.passes import Plan
 from service.validation.clean.plans import Around, Plans
 from service.validation.clean.slices import Slicing, plain_slicing
 from service.validation.places import Place
 from service.validation.references import is_absolute
-from service.validation.run import Json, Run
+from service.validation.run import Run
 
 if TYPE_CHECKING:
     from service.validation.extensions import Definition
@@ -30,14 +30,12 @@ class Extended:
         key: str,
         place: Place,
         specs: tuple[Spec, ...],
-        count: tuple[int, int | None],
         around: Around | None,
     ) -> None:
         self._plans = plans
         self._is_modifier = key == "modifierExtension"
         self._holder = place[:-1]
         self._specs = specs
-        self._least, self._most = count
         self._around = around
         self._by_url: dict[str, Plan] = {}
         self._base = plans.rules.types.element("Extension") or {}
@@ -55,12 +53,8 @@ class Extended:
         )
         self._is_counted = any(least > 1 for slicing, _ in self._slicings for _, least, _ in slicing.limits)
 
-    def check(self, value: Any, holder: Json, run: Run) -> bool:
+    def check(self, value: list[Any], run: Run) -> bool:
         """Whether all of them are surely right."""
-        if type(value) is not list or len(value) < (self._least or 1):
-            return False
-        if self._most is not None and len(value) > self._most:
-            return False
         plans = self._by_url
         urls = []
         for item in value:
@@ -70,7 +64,7 @@ class Extended:
             plan = plans.get(url)
             if plan is None:
                 plan = self._plan(url)
-            if not plan.walk(item, run):
+            if not plan[tuple(item)](item, run):
                 return False
             urls.append(url)
         for url in self._needed:
@@ -83,7 +77,7 @@ class Extended:
     def _plan(self, url: str) -> Plan:
         made = self._make(url)
         if made is None:
-            return Plan(lambda: never)
+            return Plan(lambda keys: None)
         if len(self._by_url) < _MOST_URLS:
             self._by_url[url] = made
         return made

@@ -10,18 +10,37 @@ from types import MappingProxyType
 from typing import Any
 
 from service.fhir.values import MAX_STRING, PRIMITIVES
+from service.validation.clean import markup
 
 Sure = Callable[[Any], Any]  # of a value of the type that it is kept for; what is true means: surely right
 
+_MOST, LONGEST = 5000, 200  # texts remembered of a kind, and characters of one
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _URN = rf"urn:uuid:{_UUID}|urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+|urn:(?!oid:|uuid:)[!-~]+"
-_uri = re.compile(rf"https?://[!-~]+|{_URN}").fullmatch
+_absolute = re.compile(rf"https?://[!-~]+|{_URN}").fullmatch
+_uri = re.compile(rf"https?://[!-~]+|{_URN}|[A-Z][A-Za-z]+/[!-9;-~]+").fullmatch
 _canonical = re.compile(r"https?://[!-{}~]+").fullmatch
 _code = re.compile(r"[^\s]+", re.ASCII).fullmatch
 _id = re.compile(r"[A-Za-z0-9\-.]{1,64}").fullmatch
 # What can be followed by its form alone: one type and one id, behind the root of a server or alone.
 reference = re.compile(rf"(?:https?://[!-\"$->@-~]+/)?[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{{1,64}}|urn:uuid:{_UUID}").fullmatch
-absolute = _uri
+
+
+class _Known(dict[str, bool]):
+    """Texts that are surely right, remembered: systems, profiles and codes are the same in most resources."""
+
+    def __init__(self, sure: Sure) -> None:
+        self._sure = sure
+
+    def __missing__(self, value: str) -> bool:
+        found = bool(self._sure(value))
+        if found and len(value) <= LONGEST and len(self) < _MOST:
+            self[value] = True
+        return found
+
+
+absolute: Sure = _Known(_absolute).__getitem__
+code: Sure = _Known(_code).__getitem__
 
 
 def text(value: str) -> bool:
@@ -42,14 +61,14 @@ def of_string(type_name: str) -> Sure:
     return lambda value: lexical(value) is None
 
 
-def of_other(type_name: str) -> Sure:
-    """The test of any other JSON value for a type."""
+def of_other(type_name: str) -> Sure | None:
+    """The test of any JSON value for a type that is written without quotes; None for the others."""
     lexical = PRIMITIVES[type_name]
     if type_name == "boolean":
         return lambda value: type(value) is bool
     if type_name in _NO_STRINGS:
         return lambda value: type(value) in (int, Decimal, float) and lexical(value) is None
-    return _never
+    return None
 
 
 def _never(value: Any) -> bool:
@@ -67,8 +86,9 @@ _QUICK: Mapping[str, Sure] = MappingProxyType(
         "markdown": text,
         "uri": _uri_like,
         "url": _uri_like,
-        "code": _code,
+        "code": code,
         "id": _id,
-        "canonical": _canonical,
+        "canonical": _Known(_canonical).__getitem__,
+        "xhtml": markup.right,
     }
 )

@@ -1,168 +1,202 @@
-"""The passes over objects and the checks of single keys that plans are made of.
+"""The pass over one object, written as Python for the keys that it has.
 
-https://hl7.org/fhir/R4/json.html
+Which keys may stand together, which must be there and which rules they decide is the same for all objects that have
+the same keys: that is settled once, and what is left is a look at each value. https://hl7.org/fhir/R4/json.html
 """
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from service.fhir.values import MAX_STRING
-from service.validation.clean.asks import Ask
-from service.validation.clean.lexical import Sure, text
+from service.validation.clean import lexical
+from service.validation.clean.lexical import Sure
+from service.validation.keys import ByKeys
 from service.validation.run import Json, Run
 
-Quick = Callable[[Any, Json, Run], Any]  # (value of a key, the object that holds it, run): true means surely right
+Pass = Callable[[Json, Run], Any]  # (object, run): true means surely right, or else a finding in the run
+_REMEMBERED = 2000  # texts of passes, many of which differ only in what they name
 
 
-class Plan:
-    """The pass over one object at one place; made when it is first needed."""
+class Plan(dict[tuple[str, ...], Pass]):
+    """The passes over the objects at one place by their keys, in the order in which these stand; made when needed."""
 
-    __slots__ = ("walk",)
-    walk: Ask
+    __slots__ = ("_make",)
 
-    def __init__(self, make: Callable[[], Ask]) -> None:
-        def first(value: Any, run: Run) -> Any:
-            if self.walk is first:
-                self.walk = make()
-            return self.walk(value, run)
+    def __init__(self, make: Callable[[tuple[str, ...]], Pass | None]) -> None:
+        self._make = make
 
-        self.walk = first
-
-
-class Parts(NamedTuple):
-    """What an object's plan is made of, as it grows: tests of text and of other values by key, and what follows."""
-
-    texts: dict[str, Sure]
-    others: dict[str, Quick]
-    required: list[str]
-    choices: list[frozenset[str]]
-    asks: list[Ask]
+    def __missing__(self, keys: tuple[str, ...]) -> Pass:
+        made = self._make(keys)
+        if made is None:
+            return never
+        self[keys] = made
+        return made
 
 
-def never(value: Any, run: Run) -> bool:
+class Ask(NamedTuple):
+    """Something to ask of an object or a value, as a line of a pass; what its keys tell of it is known beforehand."""
+
+    line: str
+    check: Callable[..., Any]
+    by_keys: ByKeys | None = None
+
+
+SURE = "if not {check}({value}, run): return False"  # (value, run): whether it is surely right
+FINDING = "{check}({value}, None, None, run)"  # a check of the walk: what is wrong stands in the run afterwards
+TEST = "if {check}({value}, None, run) is False: return False"  # a test of an invariant
+
+
+class Text(NamedTuple):
+    """A string of a certain form."""
+
+    sure: Sure
+    asks: tuple[Ask, ...] = ()
+
+
+class Literal(NamedTuple):
+    """A literal reference that the run knows already, or that can be followed."""
+
+    follow: Callable[[str, Run], Any]
+    asks: tuple[Ask, ...] = ()
+
+
+class Other(NamedTuple):
+    """A value that is no string."""
+
+    sure: Sure
+    asks: tuple[Ask, ...] = ()
+
+
+class One(NamedTuple):
+    """An object; `before` is a condition that it must not meet."""
+
+    plan: Plan
+    before: str = ""
+
+
+class Many(NamedTuple):
+    """A list of at least one item and as many as the limits allow."""
+
+    item: "Text | Literal | Other | One"
+    least: int
+    most: int | None
+
+
+class Listed(NamedTuple):
+    """A list that is looked at as a whole."""
+
+    check: Callable[[list[Any], Run], Any]
+    least: int
+    most: int | None
+
+
+class Together(NamedTuple):
+    """Strings that are judged together, those at these positions; `known` are some that are surely right."""
+
+    positions: tuple[int, ...]
+    known: set[tuple[str, ...]]
+    sure: Callable[..., Any]
+
+
+class Known(NamedTuple):
+    """What need not be looked at."""
+
+
+Part = Text | Literal | Other | One | Many | Listed | Together | Known
+
+
+def never(value: Json, run: Run) -> bool:
     """Nothing can be said quickly."""
     return False
 
 
-def single(plan: Plan) -> Quick:
-    return lambda value, holder, run: type(value) is dict and plan.walk(value, run)
+def write(parts: Sequence[Part], asks: Sequence[Ask]) -> Pass:
+    """The pass over objects the values of which are `parts`, in that order."""
+    writer = _Writer()
+    for number, part in enumerate(parts):
+        writer.part(f"v{number}", part)
+    writer.asks("value", asks)
+    return writer.made(len(parts))
 
 
-def many(plan: Plan, least: int, most: int | None) -> Quick:
-    def check(value: Any, holder: Json, run: Run) -> bool:
-        if type(value) is not list or len(value) < (least or 1) or (most is not None and len(value) > most):
-            return False
-        for item in value:  # noqa: SIM110
-            if type(item) is not dict or not plan.walk(item, run):
-                return False
-        return True
+class _Writer:
+    """The lines of one pass, and the names of what they use."""
 
-    return check
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._used: list[Any] = []
+        self._indent = 2
 
+    def made(self, count: int) -> Pass:
+        names = ", ".join(f"c{number}" for number in range(len(self._used)))
+        values = "".join(f"v{number}, " for number in range(count))
+        head = [f"def make({names}):", " def walk(value, run):", f"  {values}= value.values()"]
+        made: Pass = _factory("\n".join([*head, *self._lines, "  return True", " return walk"]))(*self._used)
+        return made
 
-def counted(check: Quick, least: int, most: int | None) -> Quick:
-    def counted(value: Any, holder: Json, run: Run) -> Any:
-        if type(value) is not list or len(value) < least or (most is not None and len(value) > most):
-            return False
-        return check(value, holder, run)
+    def part(self, value: str, part: Part) -> None:
+        match part:
+            case Text(sure, asks):
+                self._refuse(f"type({value}) is not str or not {self._form(value, sure)}")
+                self.asks(value, asks)
+            case Literal(follow, asks):
+                unknown = f"{value} not in run.links and not {self._name(follow)}({value}, run)"
+                self._refuse(f"type({value}) is not str or {unknown}")
+                self.asks(value, asks)
+            case Other(sure, asks):
+                self._refuse(f"not {self._name(sure)}({value})")
+                self.asks(value, asks)
+            case One(plan, before):
+                self._refuse(
+                    f"type({value}) is not dict or {before.format(value)}"
+                    f"not {self._name(plan)}[tuple({value})]({value}, run)"
+                )
+            case Many(item, least, most):
+                self._refuse(_size(value, least, most))
+                self._line(f"for item in {value}:")
+                self._indent += 1
+                self.part("item", item)
+                self._indent -= 1
+            case Listed(check, least, most):
+                self._refuse(f"{_size(value, least, most)} or not {self._name(check)}({value}, run)")
+            case Together(positions, known, sure):
+                names = [f"v{one}" for one in positions]
+                values, strings = ", ".join(names), " or ".join(f"type({one}) is not str" for one in names)
+                self._refuse(f"{strings} or ({values}) not in {self._name(known)} and not {self._name(sure)}({values})")
 
-    return counted
+    def asks(self, value: str, asks: Sequence[Ask]) -> None:
+        for ask in asks:
+            self._line(ask.line.format(check=self._name(ask.check), value=value))
 
+    def _form(self, value: str, sure: Sure) -> str:
+        if sure is not lexical.text:
+            return f"{self._name(sure)}({value})"
+        # Most are plain words; about the others the function has the say.
+        plain = f"{value}.isprintable() and 0 < len({value}) <= {MAX_STRING} and not {value}.isspace()"
+        return f"({plain} or {self._name(sure)}({value}))"
 
-def primitive(sure: Sure, other: Sure, asks: tuple[Ask, ...]) -> Quick:
-    def check(value: Any, holder: Json, run: Run) -> bool:
-        if not (sure(value) if type(value) is str else other(value)):
-            return False
-        for ask in asks:  # noqa: SIM110 - a generator costs more than what it does here
-            if not ask(value, run):
-                return False
-        return True
+    def _refuse(self, condition: str) -> None:
+        self._line(f"if {condition}: return False")
 
-    return check
+    def _line(self, text: str) -> None:
+        self._lines.append(" " * self._indent + text)
 
-
-def primitives(sure: Sure, other: Sure, asks: tuple[Ask, ...], least: int, most: int | None) -> Quick:
-    def check(value: Any, holder: Json, run: Run) -> bool:
-        if type(value) is not list or len(value) < (least or 1) or (most is not None and len(value) > most):
-            return False
-        for item in value:
-            if not (sure(item) if type(item) is str else other(item)):
-                return False
-            for ask in asks:
-                if not ask(item, run):
-                    return False
-        return True
-
-    return check
-
-
-def beside(key: str, plan: Plan) -> Quick:
-    def check(value: Any, holder: Json, run: Run) -> Any:
-        return key in holder and type(value) is dict and "id" not in value and plan.walk(value, run)
-
-    return check
-
-
-def extension_walk(parts: Parts) -> Ask:
-    """An extension: its url and one thing more, be it a value or extensions (ext-1); its url is known already."""
-    texts, others, asks = parts.texts, parts.others, tuple(parts.asks)
-    required = tuple(one for one in parts.required if one != "url")
-
-    def walk(value: Any, run: Run) -> bool:
-        if len(value) != 2 or "id" in value:
-            return False
-        for key, item in value.items():
-            if key == "url":
-                continue
-            if type(item) is str and (sure := texts.get(key)) is not None:
-                if not sure(item):
-                    return False
-            else:
-                check = others.get(key)
-                if check is None or not check(item, value, run):
-                    return False
-        for key in required:
-            if key not in value:
-                return False
-        for ask in asks:  # noqa: SIM110
-            if not ask(value, run):
-                return False
-        return True
-
-    return walk
+    def _name(self, used: Any) -> str:
+        self._used.append(used)
+        return f"c{len(self._used) - 1}"
 
 
-def object_walk(parts: Parts) -> Ask:
-    texts, others = parts.texts, parts.others
-    required, asks = tuple(parts.required), tuple(parts.asks)
-    choices = tuple(one for one in parts.choices if len(one) > 1)
+def _size(value: str, least: int, most: int | None) -> str:
+    """The condition that a value is no list, or one of a wrong size."""
+    few = f"not {value}" if least < 2 else f"len({value}) < {least}"
+    many = "" if most is None else f" or len({value}) > {most}"
+    return f"type({value}) is not list or {few}{many}"
 
-    def walk(value: Any, run: Run) -> bool:
-        if len(value) < 2 and (not value or "id" in value):
-            return False
-        for key, item in value.items():
-            if type(item) is str:
-                sure = texts.get(key)
-                if sure is text:
-                    if not ((item.isprintable() and 0 < len(item) <= MAX_STRING and not item.isspace()) or text(item)):
-                        return False
-                    continue
-                if sure is not None:
-                    if not sure(item):
-                        return False
-                    continue
-            check = others.get(key)
-            if check is None or not check(item, value, run):
-                return False
-        for key in required:
-            if key not in value:
-                return False
-        for keys in choices:
-            if len(keys & value.keys()) > 1:
-                return False
-        for ask in asks:  # noqa: SIM110
-            if not ask(value, run):
-                return False
-        return True
 
-    return walk
+@functools.lru_cache(_REMEMBERED)
+def _factory(text: str) -> Callable[..., Pass]:
+    names: dict[str, Any] = {}
+    exec(compile(text, "<pass>", "exec"), names)  # noqa: S102 - our own text: no word of it comes from a definition
+    made: Callable[..., Pass] = names["make"]
+    return made

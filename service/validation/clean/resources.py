@@ -31,13 +31,16 @@ class Clean:
     def is_clean(self, value: Json, name: str, profiles: tuple[str, ...], run: Run) -> bool:
         """Whether there is surely nothing to say about a resource, the run being at it, but that it has no narrative;
         what is in it of a Bundle is not looked at."""
+        if value is run.top and self._plans.is_full:
+            self._plans, self._roots = Plans(self._rules), {}
         plan = self._root(name, profiles)
         if plan is None:
             return False
-        kept = run.found, run.counts, run.ids
+        kept = run.found, run.counts, run.ids, run.links
         run.found, run.counts, run.ids = [], [0, 0], set()
+        run.links = run.bundle.links(run.base) if run.bundle is not None else {}
         try:
-            if not plan.walk(value, run):
+            if not plan[tuple(value)](value, run):
                 return False
             if name == "Bundle":
                 check_bundle(value, None, run, self._rules)
@@ -45,7 +48,7 @@ class Clean:
                 check_response(value, None, run, self._rules)
             return not run.found
         finally:
-            run.found, run.counts, run.ids = kept
+            run.found, run.counts, run.ids, run.links = kept
 
     def declared(self, value: Json, name: str, run: Run, is_top: bool) -> tuple[str, ...] | None:
         """The profiles that a resource must meet by what it says and is; None where what it says is malformed."""

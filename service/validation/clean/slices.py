@@ -15,7 +15,8 @@ from service.validation.run import Json
 from service.validation.tree import Branch
 from service.validation.types import own_types
 
-Wanted = tuple[tuple[str, ...], list[Any]]  # a path of keys, and the patterns that are met by what it leads to
+# A path of keys, and the patterns that are met by what it leads to; or whether it leads anywhere.
+Wanted = tuple[tuple[str, ...], list[Any] | bool]
 _EXTENSIONS = ({"extension": "Extension"}, {"modifierExtension": "Extension"})
 
 
@@ -66,9 +67,9 @@ def plain_slicing(compiler: Compiler, branch: Branch, base: Json, types: dict[st
         if len(asked) != 1 or asked[0][1] != "url" or None in urls or len(set(urls)) < len(urls):
             return None
         return Slicing(branch, [[(("url",), [one])] for one in urls])
-    if not asked or any(kind not in ("value", "pattern") for kind, _ in asked):
+    if not asked or any(kind not in ("value", "pattern", "exists") for kind, _ in asked):
         return None
-    wanted = [[_wanted(compiler, one, path, types) for _, path in asked] for one in branch.slices]
+    wanted = [[_wanted(compiler, one, kind, path, types) for kind, path in asked] for one in branch.slices]
     known = [[one for one in row if one is not None] for row in wanted]
     return Slicing(branch, known) if known == wanted else None
 
@@ -94,7 +95,7 @@ def _by_type(branch: Branch, asked: list[tuple[Any, str]]) -> Slicing | None:
     return Slicing(branch, [[((), own_types(one.element))] for one in branch.slices])
 
 
-def _wanted(compiler: Compiler, branch: Branch, path: str, types: dict[str, str]) -> Wanted | None:
+def _wanted(compiler: Compiler, branch: Branch, kind: str, path: str, types: dict[str, str]) -> Wanted | None:
     steps = [] if path == "$this" else [one for one in STEP.findall(path) if one != "$this"]
     if any(CALL.fullmatch(one) for one in steps):
         return None
@@ -105,7 +106,12 @@ def _wanted(compiler: Compiler, branch: Branch, path: str, types: dict[str, str]
             return None
         name = entries[0][1]
     target = locate(compiler, branch, steps, types)
-    return None if target.pattern is None else (tuple(steps), target.pattern)
+    if kind != "exists":
+        return None if target.pattern is None else (tuple(steps), target.pattern)
+    limits = target.branch.element if target.branch else {}
+    if limits.get("max") == "0" or limits.get("min", 0):
+        return tuple(steps), limits.get("max") != "0"
+    return None
 
 
 def _table(wanted: list[list[Wanted]]) -> dict[str, int] | None:
@@ -113,14 +119,15 @@ def _table(wanted: list[list[Wanted]]) -> dict[str, int] | None:
     table: dict[str, int] = {}
     keys = set()
     for number, row in enumerate(wanted):
-        if len(row) != 1 or len(row[0][0]) != 1 or len(row[0][1]) != 1 or type(row[0][1][0]) is not str:
+        (path, given), *more = row
+        if more or len(path) != 1 or type(given) is bool or len(given) != 1 or type(given[0]) is not str:
             return None
-        keys.add(row[0][0])
-        table.setdefault(row[0][1][0], number)
+        keys.add(path)
+        table.setdefault(given[0], number)
     return table if len(keys) == 1 and len(table) == len(wanted) else None
 
 
-def _meets(item: Json, path: tuple[str, ...], wanted: list[Any]) -> bool:
+def _meets(item: Json, path: tuple[str, ...], wanted: list[Any] | bool) -> bool:
     found: list[Any] = [item]
     for key in path:
         inner: list[Any] = []
@@ -131,4 +138,6 @@ def _meets(item: Json, path: tuple[str, ...], wanted: list[Any]) -> bool:
             elif value is not None:
                 inner.append(value)
         found = inner
+    if type(wanted) is bool:
+        return bool(found) == wanted
     return all(any(patterns.matches(one, pattern) for one in found) for pattern in wanted)
