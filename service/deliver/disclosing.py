@@ -9,6 +9,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from service.deliver.outdated import references
 from service.deliver.receivers.base import Receipt
 from service.deliver.shipments import Ready
 from service.deliver.words import purpose
@@ -31,9 +32,10 @@ def event(ready: Ready, receipt: Receipt) -> Event:
     """The disclosure, or the withdrawal, as a row of the use log; its time is that of the log's row."""
     row = ready.claim.row
     plan = f"{row.reference}/_history/{_version(ready)}"
+    own = (f"{one.type}/{one.id}" for one in ready.given)
     detail = Detail(
         interaction=WITHDRAWAL if row.payload == WITHDRAWAL else DISCLOSURE,
-        entities=tuple(sorted({row.reference, *(f"{one.type}/{one.id}" for one in ready.given)} - set(ready.patients))),
+        entities=tuple(sorted({row.reference, *own, *no_longer(ready)} - set(ready.patients))),
         patients=ready.patients,
         request=plan,
         description=described(ready),
@@ -54,10 +56,17 @@ def digests(ready: Ready, receipt: Receipt) -> tuple[str, ...]:
 
 
 def described(ready: Ready) -> str:
-    """What was given, in words that the print-out can translate: the payload, its version, the parts of the plan."""
+    """What was given, in words that the print-out can translate: the payload, version, parts, what it takes back."""
     parts = sorted({part for one in ready.bases for part in one.parts})
     told = f"{ready.claim.row.payload} {_version(ready)}"
-    return f"{told}: {', '.join(parts)}" if parts else told
+    told = f"{told}: {', '.join(parts)}" if parts else told
+    gone = no_longer(ready)
+    return f"{told}; taken back: {' '.join(gone)}" if gone else told
+
+
+def no_longer(ready: Ready) -> tuple[str, ...]:
+    """The references of what the recipient had of earlier versions and is taken back with this one."""
+    return references(ready.shipment.outdated) if ready.shipment.outdated else ()
 
 
 def contents(ready: Ready) -> bytes:

@@ -17,7 +17,7 @@ from service.store.outbox import WITHDRAWAL
 from service.store.values import instant
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DESCRIBED = re.compile(r"(\S+) (\d+)(?:: (.*))?")
+_DESCRIBED = re.compile(r"(\S+) (\d+)(?:: ([^;]*))?(?:; taken back: (.*))?")
 _BASIS = re.compile(r"(\S+) (\S+): (.*)")
 INTERACTIONS = (DISCLOSURE, WITHDRAWAL)
 Names = Mapping[str, str]
@@ -35,6 +35,7 @@ class Told:
     plan: str
     version: str
     parts: tuple[str, ...]
+    taken_back: tuple[str, ...]
     provider: str
     recipient: str
     purposes: tuple[str, ...]
@@ -58,6 +59,7 @@ def as_json(one: Told, names: Names) -> dict[str, Any]:
         "plan": one.plan,
         "version": one.version,
         "parts": list(one.parts),
+        "takenBack": list(one.taken_back),
         "provider": one.provider,
         "recipient": one.recipient,
         "recipientName": names.get(one.recipient, ""),
@@ -83,6 +85,7 @@ def _block(one: Told, names: Names, parts: Parts, language: str) -> list[str]:
     what = f"{_word('plan', language)} {one.version}"
     rows = [
         ("what", what if one.interaction == WITHDRAWAL else f"{what}: {shown}"),
+        ("gone", str(len(one.taken_back) or "")),
         ("whose", _name(one.provider, names)),
         ("to", _name(one.recipient, names)),
         ("why", "; ".join(_purpose(each, language) for each in one.purposes)),
@@ -102,6 +105,7 @@ def _told(row: Row) -> Told:
         detail.request.partition("/_history")[0],
         described[2] if described else "",
         tuple((described[3] or "").split(", ")) if described and described[3] else (),
+        tuple((described[4] or "").split()) if described else (),
         detail.provider,
         detail.recipient,
         tuple(one for one in detail.purpose.split("; ") if one),

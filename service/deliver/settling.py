@@ -5,7 +5,7 @@ in the same transaction: each once, or not at all and then again.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,11 +19,11 @@ from service.store import circuits
 from service.store.audit import record
 from service.store.circuits import Circuit
 from service.store.claims import Claim, finish
-from service.store.disclosures import disclose
+from service.store.disclosures import disclose, withdraw
 from service.store.outbox import DELIVERED, PARKED, WAITING, resolved, withdrawn_after
 from service.store.parameters import Parameters
 from service.store.records import Author, Change
-from service.store.resources import Prepared, apply, prepare
+from service.store.resources import Key, Prepared, apply, prepare
 from service.store.values import micros
 
 GAVE_UP = "deliver.gave-up"
@@ -187,5 +187,14 @@ def _disclose(connection: Connection, done: Sequence[Confirmed], parameters: Par
         # Taken back while it was on its way: it was given, so it is logged, but it is not to be seen here.
         gone = withdrawn_after(connection, [one.claim.row for one in given])
         seen = {(each.type, each.id): each for one in given if one.claim.id not in gone for each in one.ready.given}
-        disclose(connection, given[0].ready.shipment.recipient.organisation, seen.values(), at)
+        recipient = given[0].ready.shipment.recipient.organisation
+        disclose(connection, recipient, seen.values(), at)
+        outdated = {key for one in given for key in _keys(disclosing.no_longer(one.ready))}
+        if outdated:
+            withdraw(connection, recipient, outdated - seen.keys())
     record(connection, [disclosing.event(one.ready, one.receipt) for one in done], now)
+
+
+def _keys(references: Iterable[str]) -> Iterator[Key]:
+    for type_name, _, id_ in (one.partition("/") for one in references):
+        yield type_name, id_

@@ -8,15 +8,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
+from service.deliver import outdated
 from service.deliver.receivers.base import Json, Part, Receiver, Shipment, Tools, TransportError
 from service.fhir.json import encode, parse
 from service.issues import Issue, issue
 from service.pipeline import Narrator
-from service.policy import Basis, Permitted, Policy, Recipient, Refused, may, protects, withdrawal
+from service.policy import Basis, Guard, Permitted, Policy, Recipient, Refused, may, protects, withdrawal
 from service.store import outbox
 from service.store.belonging import Belonging, belonging, last_bodies, last_of, owner
 from service.store.claims import Claim
@@ -62,6 +64,8 @@ class Stopped:
     reason: str
 
 
+Had = Callable[[Delivery, Json, Json], Json | None]
+"""What of a row's earlier versions is outdated by a Bundle, made of a case; see `outdated.taken_back`."""
 Maker = Callable[[Connection, Claim, Receiver], Ready | Stopped]
 """Makes what a row of some other payload brings; the connection is only read from."""
 
@@ -104,11 +108,13 @@ def prepared(
     connection: Connection, claims: Sequence[Claim], receiver: Receiver, kit: Kit, bodies: Bodies, now: datetime
 ) -> list[Ready | Stopped]:
     """Each of the rows as it may leave at `now`, or why not; the connection is only read from."""
-    plans = _plans(connection, [one for one in claims if one.row.payload == PLAN])
+    about_plans = [one for one in claims if one.row.payload == PLAN]
+    plans, earlier = _plans(connection, about_plans), outdated.earlier(connection, about_plans)
     made: list[Ready | Stopped] = []
     for claim in claims:
         if claim.row.payload == PLAN:
-            made.append(_given(claim, plans.get(claim.id), receiver, kit, bodies, now))
+            had = partial(_had, connection, earlier[claim.id], receiver, kit, bodies)
+            made.append(_given(claim, plans.get(claim.id), receiver, kit, bodies, now, had))
         elif claim.row.payload == WITHDRAWAL:
             made.append(_taken_back(connection, claim, receiver, kit, bodies))
         else:
@@ -128,19 +134,48 @@ def _plans(connection: Connection, claims: Iterable[Claim]) -> dict[int, Belongi
     found: dict[int, Belonging] = {}
     for moment, some in moments.items():
         plans = belonging(connection, {_id(one.row) for one in some}, moment + _SLACK, _PERMISSIONS)
-        found |= {one.id: _versioned(connection, plans[_id(one.row)], one.row) for one in some if _id(one.row) in plans}
+        for one in some:
+            if (held := plans.get(_id(one.row))) is not None:
+                found[one.id] = _versioned(connection, held, one.row, _PERMISSIONS)
     return found
 
 
-def _versioned(connection: Connection, held: Belonging, row: Delivery) -> Belonging:
+def _versioned(connection: Connection, held: Belonging, row: Delivery, always: Sequence[str] = ()) -> Belonging:
+    """The same, but of a plan that is newer than its row as all was before that newer version.
+
+    It may be from before the claim, and committed only after a first try: this one must bring the same again.
+    """
     if held.plan.version <= row.version:
         return held
-    older = last_bodies(connection, [("CarePlan", held.plan.id, row.version)])
-    return replace(held, plan=older[0]) if older and not older[0].deleted else held
+    (newer,) = last_bodies(connection, [("CarePlan", held.plan.id, row.version + 1)])
+    return belonging(connection, [held.plan.id], newer.updated - 1, always).get(held.plan.id, held)
+
+
+def _had(
+    connection: Connection,
+    earlier: Sequence[Delivery],
+    receiver: Receiver,
+    kit: Kit,
+    bodies: Bodies,
+    row: Delivery,
+    bundle: Json,
+    case: Json,
+) -> Json | None:
+    """What of earlier versions is outdated by `bundle`, also of what nobody has confirmed."""
+    had = outdated.given(earlier)
+    for ready in _unconfirmed(connection, earlier, receiver, kit, bodies):
+        had |= {f"{one.type}/{one.id}": one.version for one in ready.given}
+    return outdated.taken_back(connection, row, had, bundle, case) if had else None
 
 
 def _given(
-    claim: Claim, held: Belonging | None, receiver: Receiver, kit: Kit, bodies: Bodies, now: datetime
+    claim: Claim,
+    held: Belonging | None,
+    receiver: Receiver,
+    kit: Kit,
+    bodies: Bodies,
+    now: datetime,
+    had: Had = lambda *_: None,
 ) -> Ready | Stopped:
     if held is None:
         return Stopped(claim, CANCELLED, "retired")
@@ -152,24 +187,25 @@ def _given(
     if isinstance(found, Refused):
         return Stopped(claim, PARKED if found.must_be_looked_at else CANCELLED, found.issue.key)
     stored = {one.reference: one for one in (held.plan, *held.others)}
-    return _ready(claim, found, held.organisation, stored, case, receiver, kit)
+    return _ready(claim, found, had(claim.row, found.bundle, case), held.organisation, stored, receiver, kit)
 
 
 def _ready(
     claim: Claim,
     found: Permitted,
+    gone: Json | None,
     organisation: str,
     stored: Mapping[str, Stored],
-    case: Json,
     receiver: Receiver,
     kit: Kit,
 ) -> Ready | Stopped:
-    shipment = _shipment(claim.row, receiver, found.bundle, _language(found.bundle), found)
+    shipment = replace(_shipment(claim.row, receiver, found.bundle, _language(found.bundle), found), outdated=gone)
+    guard = found.guard.knowing(gone) if gone else found.guard
     try:
         parts = receiver.parts(shipment, kit.tools)
     except TransportError as error:
         return Stopped(claim, PARKED, error.issue.key)
-    leaks = [one for part in parts for one in _guarded(part, found, case)]
+    leaks = [one for part in parts for one in _guarded(part, guard)]
     if leaks:
         return Stopped(claim, PARKED, leaks[0].key)
     return Ready(
@@ -184,10 +220,10 @@ def _ready(
     )
 
 
-def _guarded(part: Part, found: Permitted, case: Json) -> list[Issue]:
+def _guarded(part: Part, guard: Guard) -> list[Issue]:
     """What of the part may not leave; a PDF's text is checked by whoever makes it, its name here."""
-    named = found.guard.check(part.name.encode()) if part.name else []
-    return named if part.content_type.startswith("application/pdf") else [*named, *found.guard.check(part.body)]
+    named = guard.check(part.name.encode()) if part.name else []
+    return named if part.content_type.startswith("application/pdf") else [*named, *guard.check(part.body)]
 
 
 def _taken_back(connection: Connection, claim: Claim, receiver: Receiver, kit: Kit, bodies: Bodies) -> Ready | Stopped:
@@ -221,7 +257,8 @@ def _unconfirmed(
     made: list[Ready] = []
     for one in earlier:
         if one.doubt and one.as_of is not None:
-            held = belonging(connection, [_id(one)], one.as_of).get(_id(one))
+            plans = belonging(connection, [_id(one)], one.as_of)
+            held = _versioned(connection, plans[_id(one)], one) if plans else None
             moment = _EPOCH + timedelta(microseconds=one.as_of)
             found = _given(Claim(one, "", True, False), held, receiver, kit, bodies, moment)
             made += [found] if isinstance(found, Ready) else []

@@ -79,8 +79,13 @@ class Guard:
         return [issue("policy.hetu-leaves")] if self.tells_hetu(encode(tree).decode()) else []
 
     def knowing(self, tree: Any) -> "Guard":
-        """The same guard, over what is made of `tree`."""
-        return replace(self, known=quoted(encode(tree)))
+        """The same guard, over what is made of `tree` too: what that says has not stayed."""
+
+        def stayed() -> list[str]:
+            whole = places.plain(BETWEEN.join(sayings(tree)))
+            return [one for one in self.withheld() if one not in whole]
+
+        return replace(self, known=self.known | quoted(encode(tree)), withheld=functools.cache(stayed))
 
     def _check_new(self, payload: bytes) -> list[Issue]:
         """What a payload says beyond the copy: mostly ids, and nothing that anybody has written."""

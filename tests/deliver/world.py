@@ -19,6 +19,7 @@ from service.store import Author, Store, audit, outbox
 from service.store.audit import Row
 from service.store.keeping import Accepted
 from service.store.outbox import Delivery
+from service.store.values import micros
 from tests.deliver.double import Double
 from tests.shared import ROOT
 
@@ -102,6 +103,11 @@ class World:
 
     def row(self, index: int = 0) -> Delivery:
         return self.rows()[index]
+
+    def set_aside(self, row: Delivery) -> None:
+        """Park a row as an operator's database would have it: out of the way, and as doubtful as it was."""
+        values = {"at": micros(self.clock()), "state": outbox.PARKED}
+        self.store.database.write(lambda one: outbox.change(one, [row.id or 0], [outbox.WAITING], values))
 
     def log(self) -> list[Row]:
         """Disclosures and withdrawals in the use log, the oldest first."""

@@ -84,7 +84,8 @@ class Shipment:
     """What one row of the outbox is to bring: `bundle` is the minimised collection, the plan (or what withdraws it)
     first. `created` is when the row was written, so the same at every try; `payload` is `shared-plan` or `withdrawal`.
     `bases` are what the disclosure relies on; none for a withdrawal. `protected`: somebody of the family has a
-    non-disclosure for safety (turvakielto), also one who is not in `bundle`.
+    non-disclosure for safety (turvakielto), also one who is not in `bundle`. `outdated` withdraws what the recipient
+    got of the plan before and `bundle` has no longer; None where there is nothing.
     """
 
     row: int
@@ -98,6 +99,7 @@ class Shipment:
     language: str
     bases: tuple[Basis, ...] = ()
     protected: bool = False
+    outdated: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)

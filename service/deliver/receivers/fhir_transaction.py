@@ -70,7 +70,9 @@ class FhirTransaction:
     def _taken(self, shipment: Shipment) -> list[Json]:
         """What of the shipment the receiver takes, in the order in which it is sent."""
         known = self._capabilities()
-        resources = [entry["resource"] for entry in shipment.bundle["entry"]]
+        # What is outdated is marked in the same transaction: the receiver never has half of two versions.
+        bundles = (shipment.bundle, shipment.outdated or {"entry": []})
+        resources = [entry["resource"] for bundle in bundles for entry in bundle["entry"]]
         unknown = {one["resourceType"] for one in resources} - known.types.keys()
         if self._write() == "conditional":
             unknown |= {name for name in BY_TAG & known.types.keys() if "_tag" not in known.types[name].searches}
