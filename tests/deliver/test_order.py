@@ -52,11 +52,13 @@ def test_a_newer_version_goes_instead_of_one_that_nobody_has_sent(world: World) 
     assert world.plans() == ["create active", "update active"] and len(world.log()) == 2
 
 
-def test_what_may_have_arrived_is_sent_again_as_it_was_before_what_is_newer(world: World) -> None:
+@pytest.mark.parametrize("seconds", [1, -5], ids=["newer", "begun-before-and-committed-after"])
+def test_what_may_have_arrived_is_sent_again_as_it_was_before_what_is_newer(world: World, seconds: int) -> None:
     world.accept(case())
+    world.clock.forward(10)
     world.double.script.set([{"do": "lose-reply"}])
     world.deliver()
-    world.clock.forward(1)
+    world.clock.forward(seconds)
     world.accept(case(version=2, title="Uusi otsikko"))
     world.later()
     assert told(world.rows()) == [("shared-plan", "delivered", 1), ("shared-plan", "delivered", 2)]
