@@ -55,6 +55,20 @@ def test_the_chain_holds_with_many_writers(store: Store) -> None:
     assert len(found.head) == 64
 
 
+def test_whoever_cannot_be_written_hears_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder(store.database, store.clock)
+
+    def full(_work: object) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as broken, ThreadPoolExecutor(8) as pool:
+        broken.setattr(store.database, "write", full)
+        asked = [pool.submit(recorder.record, one(number)) for number in range(20)]
+        assert [type(each.exception()) for each in asked] == [OSError] * 20
+    assert recorder.record(one(20))
+    assert verified(store).rows == 1
+
+
 @pytest.mark.parametrize(
     "harm",
     [
