@@ -119,7 +119,8 @@ def _prepared(store: Store, resources: Sequence[Mapping[str, Any]]) -> tuple[lis
     made = {one.key: digested(one, store.parameters) for one in changes}
     texts = [(one.change.resource or {}, one.rest) for one in made.values()]
     others = outward((text for _, text in texts), made)
-    with store.database.read() as connection:
+    # Only to know what is worth preparing: what is written is decided when it is written.
+    with store.database.look() as connection:
         known = current(connection, [*made, *others], lock=False)
     same = {key for key, row in known.items() if key in made and row.digest == made[key].digest and not row.deleted}
     missing = {key for key in others if key not in known or known[key].deleted}
@@ -147,8 +148,9 @@ def _document(value: Any, text: bytes) -> Document | None:
 
 def _known(store: Store, document: Document) -> Accepted | None:
     """The answer for a document that is here just as it is."""
-    with store.database.read() as connection:
+    with store.database.look() as connection:
         kept = documents.find(connection, document.identity)
-        if kept is None or kept.version != document.version or kept.digest != document.digest:
-            return None
+    if kept is None or kept.version != document.version or kept.digest != document.digest:
+        return None
+    with store.database.read() as connection:
         return unchanged(connection, document, kept.did)

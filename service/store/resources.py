@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/http.html#versioning
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Table, and_, bindparam, delete, select, update
@@ -91,7 +91,7 @@ class Prepared:
 
     def indexed(self) -> "Prepared":
         """The same with its index rows worked out."""
-        return replace(self, found=self.rows())
+        return Prepared(self.change, self.parameters, self.digest, self.meta, self.rest, self.rows())
 
     def rows(self) -> Rows | None:
         """The index rows; of a deletion there are none."""

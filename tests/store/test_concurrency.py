@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, insert, select
 
 from service.fhir.definitions import core
 from service.fhir.json import parse
@@ -40,6 +40,38 @@ def test_of_many_conditional_updates_only_the_first_creates(store: Store) -> Non
     with ThreadPoolExecutor(16) as pool:
         done = list(pool.map(one, range(16)))
     assert done.count("created") == 1 and done.count("updated") == 15
+
+
+@pytest.mark.parametrize("fails", ["first", "second"])
+def test_what_fails_undoes_only_what_it_has_written(store: Store, fails: str) -> None:
+    """Two that may share a commit: the one writes while the other comes."""
+    begun, coming = threading.Event(), threading.Event()
+
+    def first(connection: Connection) -> None:
+        begun.set()
+        connection.execute(insert(tables.guard).values(key=b"first"))
+        coming.wait(60)
+        if fails == "first":
+            raise LookupError
+
+    def come() -> None:
+        coming.set()
+        store.database.write(second)
+
+    def second(connection: Connection) -> None:
+        connection.execute(insert(tables.guard).values(key=b"second"))
+        if fails == "second":
+            raise LookupError
+
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(store.database.write, first)
+        begun.wait(60)
+        other = pool.submit(come)
+        failed, done = (one, other) if fails == "first" else (other, one)
+        assert isinstance(failed.exception(), LookupError) and done.exception() is None
+    with store.database.read() as connection:
+        kept = connection.execute(select(tables.guard.c.key)).scalars().all()
+    assert kept == [b"second" if fails == "first" else b"first"]
 
 
 def test_of_writers_with_one_etag_one_wins(store: Store) -> None:
