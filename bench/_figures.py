@@ -28,6 +28,14 @@ def note(name: str, **values: float) -> None:
     print(f"({name}: figures kept in {FILE.name})")
 
 
+def peak() -> float:
+    """The most memory that this process has had, in MB; what it was started from does not count."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("this kernel does not say how much memory a process had")
+
+
 def machine() -> str:
     """Processor, cores, Python."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

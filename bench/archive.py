@@ -21,11 +21,16 @@ MOST = int(os.environ.get("YHDESSA_BENCH_ARCHIVE", "100000"))
 CASES = 300
 GROWTH = 1.3
 """How much more memory a run of ten times the resources may take."""
-_RUN = (
-    "import resource, sys; from service.cli import main\n"
-    "try: main()\n"
-    "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
-)
+_RUN = """
+import sys
+from bench._figures import peak
+from service.cli import main
+try:
+    main()
+finally:
+    # Not ru_maxrss, which a process inherits from the one that has started it.
+    print(peak(), file=sys.stderr)
+"""
 
 
 def run(*arguments: str | Path) -> tuple[float, float]:
@@ -36,7 +41,7 @@ def run(*arguments: str | Path) -> tuple[float, float]:
     took = time.perf_counter() - start
     if done.returncode:
         raise RuntimeError(done.stderr)
-    return took, int(done.stderr.splitlines()[-1]) / 1024
+    return took, float(done.stderr.splitlines()[-1])
 
 
 def resources(folder: Path, count: int) -> tuple[float, float, float]:

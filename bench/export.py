@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from bench._figures import peak
 from service.clock import now
 from service.export import jobs
 from service.export.jobs import Job
@@ -124,14 +125,6 @@ def measure(way: str, url: str | None, data: str, results: Any) -> None:
         took, work = time.perf_counter() - began, time.process_time() - worked
         store.close()
     results.put((took, work, peak(), count))
-
-
-def peak() -> float:
-    """The most memory that this process has had, in MB; what it was started from does not count."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError("this kernel does not say how much memory a process had")
 
 
 def alone(way: str, url: str | None, data: str) -> Measured:
