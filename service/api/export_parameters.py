@@ -25,7 +25,7 @@ from service.fhir.values import PRIMITIVES
 from service.issues import Issue, issue
 from service.store.records import ID
 from service.store.rows import local
-from service.store.values import span
+from service.store.values import micros, span
 
 KNOWN = (
     "_outputFormat",
@@ -101,7 +101,7 @@ def read(kickoff: Kickoff, compartments: Compartments) -> Wanted:
         scope="everything" if by.role in _EVERYTHING else by.who.scope,
         organisations=() if by.role in _EVERYTHING else by.who.organisations,
         group=kickoff.group,
-        since=_moment(reading, "_since"),
+        since=_since(reading),
         until=_moment(reading, "_until"),
         types=_types(reading, kickoff.level, compartments, by),
         elements=_elements(reading),
@@ -167,6 +167,14 @@ def _moment(reading: _Reading, name: str) -> int | None:
     if found is None:
         raise _value(name, text, "an instant with seconds and an offset, as `2026-03-28T12:00:00Z`,")
     return found[0]
+
+
+def _since(reading: _Reading) -> int | None:
+    """What cannot have changed yet is never there: a mistake that would look like an export of nothing."""
+    found = _moment(reading, "_since")
+    if found is not None and found > micros(store().clock()):
+        raise _value("_since", str(reading.one("_since")), "a moment that is not in the future")
+    return found
 
 
 def _types(reading: _Reading, level: Level, compartments: Compartments, by: Caller) -> tuple[str, ...]:

@@ -85,6 +85,8 @@ def _client(form: dict[str, str]) -> tuple[Client, dict[str, Any]]:
         one = authority().client(id_) if isinstance(id_, str) and id_ else None
         if one is None or form.get("client_id", one.id) != one.id:
             raise TokenError("the client is not registered")
+        if header.get("jku", one.jwks_url) != one.jwks_url:
+            raise TokenError("`jku` is not where the client's keys are registered to be")
         keys = authority().keys_of(one, header.get("kid"))
         now = current_app.extensions["yhdessa-clock"]().timestamp()
         url = f"{root()}/auth/token"
@@ -103,6 +105,9 @@ def _scope(form: dict[str, str], one: Client) -> str:
     asked = read_scopes(form.get("scope", ""))
     if not asked:
         raise _Wrong("invalid_scope", "Ask for scopes like system/CarePlan.rs or system/*.cruds.")
+    types = store().parameters.definitions.types()
+    if any(scope.type != "*" and types.get(scope.type) != "resource" for scope in asked):
+        raise _Wrong("invalid_scope", "One of the scopes names no resource type of FHIR R4.")
     found = granted(asked, read_scopes(one.scopes) or ())
     if not found:
         raise _Wrong("invalid_scope", "The client may have none of these scopes.")

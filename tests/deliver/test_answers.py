@@ -10,7 +10,7 @@ import pytest
 from service.store.values import micros
 from tests.deliver.certificates import Authority
 from tests.deliver.double import double, tls
-from tests.deliver.world import NEUVOLA, SOURCE, World, case, retries, settings, sha256
+from tests.deliver.world import IMPATIENT, LIMITS, NEUVOLA, SOURCE, World, case, retries, settings, sha256
 
 # What the receiver does to the first request, whether it carried it out, and what then stands in the row.
 LATER: list[tuple[dict[str, Any], bool, str]] = [
@@ -62,7 +62,7 @@ def test_what_may_pass_is_tried_again_and_has_one_effect(
 ) -> None:
     world.accept(case())
     world.double.script.set([step])
-    world.deliver()
+    world.deliver(limits=IMPATIENT if status == "deliver.timeout" else LIMITS)
     row = world.row()
     assert (row.state, row.status, row.attempts) == ("waiting", status, 1)
     assert row.lease_owner is None and row.not_before > micros(world.clock())

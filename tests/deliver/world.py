@@ -26,7 +26,9 @@ from tests.shared import ROOT
 NEUVOLA = "2.999.10.10.2"
 SOURCE = "2.999.10.10.1"
 EXAMPLE = ROOT / "schemas" / "source" / "examples" / "tiimi-case-twins-services-and-responsible-pair.json"
-LIMITS = Limits(connect=2.0, read=0.4, total=2.0, answer=200_000)
+LIMITS = Limits(connect=30.0, read=60.0, total=120.0, answer=200_000)
+# For a receiver that is slow on purpose: a busy machine makes others slow as well.
+IMPATIENT = Limits(connect=2.0, read=0.4, total=2.0, answer=200_000)
 REVOKED = {"status": "revoked", "revoked": "2026-03-29T08:15:00+03:00"}
 
 
