@@ -29,6 +29,7 @@ COMMAND = "yhdessa export"
 """The client of a job that a command runs into a folder of its own; nobody else claims it."""
 # No two runners may count the running jobs at once.
 _CLAIM = 7_305_002_028
+_OPEN = export_job.c.state.in_((WAITING, RUNNING))
 _TABLES = (export_file, export_part, export_member)
 
 
@@ -111,14 +112,19 @@ def everyone(connection: Connection) -> list[Job]:
 
 def unfinished(connection: Connection, client: str) -> int:
     """How many jobs of a client are not done yet."""
-    open_ = and_(export_job.c.client == client, export_job.c.state.in_((WAITING, RUNNING)))
-    return int(connection.execute(select(func.count()).select_from(export_job).where(open_)).scalar_one())
+    own = (export_job.c.client == client, _OPEN)
+    return int(connection.execute(select(func.count()).select_from(export_job).where(*own)).scalar_one())
 
 
 def poll(connection: Connection, id_: str, now: int, pause: int) -> bool:
     """Note that its state was asked for; False where that was done less than `pause` microseconds ago."""
     where = (export_job.c.id == id_, export_job.c.polled <= now - pause)
     return connection.execute(update(export_job).where(*where).values(polled=now)).rowcount == 1
+
+
+def is_any_open(connection: Connection) -> bool:
+    """Whether there is a job that is not done: nobody needs to take the turn to write where there is none."""
+    return connection.execute(select(export_job.c.id).where(_OPEN).limit(1)).first() is not None
 
 
 def claim(connection: Connection, owner: str, now: int, most: int) -> Job | None:
@@ -141,7 +147,7 @@ def claim(connection: Connection, owner: str, now: int, most: int) -> Job | None
 def claim_one(connection: Connection, id_: str, owner: str, now: int) -> Job | None:
     """This job, now this owner's; None where it is done, or in somebody's hands."""
     free = func.coalesce(export_job.c.lease_until, 0) < now
-    here = (export_job.c.id == id_, export_job.c.state.in_((WAITING, RUNNING)), free)
+    here = (export_job.c.id == id_, _OPEN, free)
     row = connection.execute(select(export_job).where(*here).with_for_update()).first()
     return None if row is None else _taken(connection, row, owner, now)
 

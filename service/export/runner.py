@@ -40,6 +40,8 @@ class Runner:
 
     def once(self) -> bool:
         """Claim a job and run it; False where there is none to run."""
+        if not self._read(jobs.is_any_open):
+            return False
         job = self._write(lambda connection: jobs.claim(connection, self.owner, self.now, self.limits.most))
         if job is None:
             return False
