@@ -35,12 +35,12 @@ class SftpDouble:
         return file
 
     def cut(self) -> None:
-        """Break every connection, as a network does."""
-        for one in self.sockets:
+        """Break every connection, as a network does; one made meanwhile, because another broke, is a new one."""
+        broken, self.sockets = self.sockets, []
+        for one in broken:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
-        self.sockets.clear()
 
 
 class _Server(paramiko.ServerInterface):
