@@ -11,41 +11,41 @@ _OURS = "/StructureDefinition/"
 
 def objects(holder: Any, name: str) -> list[dict[str, Any]]:
     """The objects in the list `name`; what is no list of objects counts as nothing."""
-    found = holder.get(name) if isinstance(holder, dict) else None
-    if not found or not isinstance(found, list):
+    found = holder[name] if type(holder) is dict and name in holder else None
+    if type(found) is not list:
         return []
     for one in found:
-        if not isinstance(one, dict):
-            return [one for one in found if isinstance(one, dict)]
+        if type(one) is not dict:
+            return [one for one in found if type(one) is dict]
     return found
 
 
 def part(holder: Any, name: str) -> dict[str, Any]:
     """The object `name`; what is no object counts as an empty one."""
-    found = holder.get(name) if isinstance(holder, dict) else None
-    return found if isinstance(found, dict) else {}
+    found = holder[name] if type(holder) is dict and name in holder else None
+    return found if type(found) is dict else {}
 
 
 def string(holder: Any, name: str) -> str:
     """The text `name`, stripped; empty where there is none."""
-    found = holder.get(name) if isinstance(holder, dict) else None
-    return found.strip() if isinstance(found, str) else ""
+    found = holder[name] if type(holder) is dict and name in holder else None
+    return found.strip() if type(found) is str else ""
 
 
 def strings(holder: Any, name: str) -> list[str]:
     """The texts in the list `name`."""
-    found = holder.get(name) if isinstance(holder, dict) else None
-    return [text for one in found if isinstance(one, str) and (text := one.strip())] if isinstance(found, list) else []
+    found = holder[name] if type(holder) is dict and name in holder else None
+    return [text for one in found if type(one) is str and (text := one.strip())] if type(found) is list else []
 
 
 def extensions(holder: Any, name: str) -> list[dict[str, Any]]:
     """Our extensions `name`, whatever canonical root an installation has put in place of ours."""
     # Most have none, and are asked for many: looking comes before everything else.
-    if not isinstance(holder, dict) or "extension" not in holder:
+    if type(holder) is not dict or "extension" not in holder:
         return []
     ending = _OURS + name
     every = objects(holder, "extension")
-    return [one for one in every if isinstance(url := one.get("url"), str) and url.endswith(ending)]
+    return [one for one in every if "url" in one and type(url := one["url"]) is str and url.endswith(ending)]
 
 
 def values(holder: Any, name: str) -> list[Any]:
@@ -56,9 +56,10 @@ def values(holder: Any, name: str) -> list[Any]:
 def ours(holder: Any) -> dict[str, list[Any]]:
     """The values of all our extensions by their names, for whoever asks for many; complex ones have none."""
     found: dict[str, list[Any]] = {}
-    if isinstance(holder, dict) and "extension" in holder:
+    if type(holder) is dict and "extension" in holder:
         for one in objects(holder, "extension"):
-            if isinstance(url := one.get("url"), str) and _OURS in url and (value := value_of(one)) is not None:
+            url = one.get("url")
+            if type(url) is str and _OURS in url and (value := value_of(one)) is not None:
                 found.setdefault(url.rpartition(_OURS)[2], []).append(value)
     return found
 
@@ -85,7 +86,7 @@ def parts(extension: Any) -> dict[str, list[Any]]:
 def first_text(found: Mapping[str, list[Any]], name: str) -> str:
     """The first textual value of that name among those that `ours` or `parts` gave."""
     for one in found.get(name, ()):
-        if isinstance(one, str):
+        if type(one) is str:
             return one.strip()
     return ""
 
@@ -93,7 +94,7 @@ def first_text(found: Mapping[str, list[Any]], name: str) -> str:
 def first_coding(found: Mapping[str, list[Any]], name: str) -> dict[str, Any] | None:
     """The first Coding (or other object) of that name."""
     for one in found.get(name, ()):
-        if isinstance(one, dict):
+        if type(one) is dict:
             return one
     return None
 
