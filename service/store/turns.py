@@ -4,6 +4,10 @@ SQLite has one writer, and a safe commit waits for the disk and costs as much as
 their turn therefore write into the transaction that is open, where each can be undone by itself, and the last of them
 commits for all; each returns only then. Who is about to write says so, and is waited for a little before a transaction
 is opened.
+
+Getting ready to write and writing are work for the processor, which a thread does best without another in between: one
+at a time does either. Only while a commit waits for the disk, or a transaction for that of another process, the next
+gets ready.
 https://www.sqlite.org/lang_savepoint.html
 """
 
@@ -20,8 +24,10 @@ from sqlalchemy import Connection, Engine
 T = TypeVar("T")
 MOST = 32
 _PATIENCE = 0.2
-# How long those who are about to write are waited for.
-_GATHERING = 0.01
+# For how many of those who are about to write the first one waits, and how long: a commit is worth waiting for company,
+# but another process could write meanwhile.
+_ENOUGH = 4
+_GATHERING = 0.03
 # What begins, undoes and keeps one piece of work in a transaction. The first needs no savepoint of its own: for one,
 # SQLite copies every page before it changes it.
 _FIRST = ((), ("ROLLBACK", "BEGIN IMMEDIATE"), ())
@@ -70,6 +76,8 @@ class Turns:
         self._engine = engine
         self._file = file
         self._lock = threading.Lock()
+        # Held by who gets ready, and for all who write into a transaction by whoever opened it.
+        self._working = threading.Lock()
         self._change = threading.Condition()
         self._coming = 0
         self._waiting = 0
@@ -79,10 +87,14 @@ class Turns:
 
     @contextmanager
     def coming(self) -> Iterator[None]:
-        """For a thread that is about to write: as long as it is in here, others may wait for it to share a commit."""
+        """For a thread that is about to write: as long as it is in here, others may wait for it to share a commit.
+
+        One thread at a time; whatever it writes in here would wait for itself.
+        """
         self._count(coming=1)
         try:
-            yield
+            with self._working:
+                yield
         finally:
             self._count(coming=-1)
 
@@ -122,7 +134,7 @@ class Turns:
 
     def _start(self) -> Shared:
         with self._change:
-            self._change.wait_for(lambda: self._coming == 0, _GATHERING)
+            self._change.wait_for(lambda: not self._coming or self._waiting >= _ENOUGH, _GATHERING)
         with ExitStack() as stack:
             handle = self._opened()
             # SQLite's own waiting sleeps up to 100 ms between tries; this wakes at once, also when a holder is killed.
@@ -130,11 +142,13 @@ class Turns:
             stack.callback(fcntl.flock, handle, fcntl.LOCK_UN)
             connection = stack.enter_context(self._engine.connect())
             connection.begin()
+            self._working.acquire()
             self._open = Shared(connection, stack.pop_all())
         return self._open
 
     def _finish(self, shared: Shared) -> None:
         self._open = None
+        self._working.release()
         try:
             with shared.stack:
                 if not shared.is_whole():

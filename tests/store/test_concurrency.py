@@ -74,6 +74,44 @@ def test_what_fails_undoes_only_what_it_has_written(store: Store, fails: str) ->
     assert kept == [b"second" if fails == "first" else b"first"]
 
 
+def test_nobody_gets_ready_in_this_process_while_somebody_writes(tmp_path: Path) -> None:
+    database = open_store(None, tmp_path, core()).database
+    about, order = threading.Event(), list[str]()
+
+    def get_ready() -> None:
+        about.set()
+        with database.coming():
+            order.append("ready")
+
+    def write(_: Connection) -> None:
+        other.start()
+        about.wait(60)
+        other.join(0.2)
+        order.append("written")
+
+    other = threading.Thread(target=get_ready)
+    database.write(write)
+    other.join(60)
+    database.close()
+    assert order == ["written", "ready"]
+
+
+def test_who_fails_to_get_ready_keeps_nobody_waiting(tmp_path: Path) -> None:
+    database = open_store(None, tmp_path, core()).database
+    with pytest.raises(LookupError), database.coming():
+        raise LookupError
+    with database.coming():
+        pass
+
+    def fail(_: Connection) -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        database.write(fail)
+    assert database.write(lambda _: "written") == "written"
+    database.close()
+
+
 def test_of_writers_with_one_etag_one_wins(store: Store) -> None:
     made = store.create(PATIENT, OURS, EVERYTHING).stored
     assert made is not None
