@@ -23,7 +23,8 @@ IDENTIFIER_TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _COUNTRY_TYPE = re.compile("NN[A-Z]{3}")
 _STRENGTHS = ("required", "extensible", "preferred")
 _CODED = frozenset(("code", "Coding", "CodeableConcept", "Quantity", "uri", "string", "url", "canonical", "id"))
-_REMEMBERED = 100_000
+_REMEMBERED, _MOST_CODINGS = 100_000, 5  # values, and codings of one
+Mark = str | tuple[str, ...]
 
 
 class Bindings:
@@ -87,28 +88,24 @@ class Bindings:
         self, members: Membership, url: str, strength: str, whole: bool = False, words: bool = False
     ) -> ItemCheck:
         """The check of one value set; `whole`: a Coding lacking a part gets a warning; `words` may stand alone."""
-        contains = self.contains
-        known: dict[tuple[str | None, str], bool | None] = {}
-
-        def ask(value: Any) -> bool | None:
-            mark = _single(value)
-            if mark is None:
-                return contains(members, value)
-            if mark not in known:
-                if len(known) > _REMEMBERED:
-                    known.clear()
-                known[mark] = contains(members, value)
-            return known[mark]
+        inside: set[Mark] = set()
 
         def check(value: Any, sibling: Any, at: At, run: Run) -> None:
-            if type(value) in (str, dict) and ask(value) is False:
-                if words and type(value) is dict and not any(_codes(value)):
-                    return
-                if whole and type(value) is dict and _is_part(value):
-                    _outside(value, url, strength, at, run, "warning")
-                    return
-                level = strength if strength != "maximum" or self._tells(value) else "extensible"
-                _outside(value, url, level, at, run)
+            if type(value) not in (str, dict) or (mark := _mark(value)) in inside:
+                return
+            if self.contains(members, value) is not False:
+                if mark is not None:
+                    if len(inside) >= _REMEMBERED:
+                        inside.clear()
+                    inside.add(mark)
+                return
+            if words and type(value) is dict and not any(_codes(value)):
+                return
+            if whole and type(value) is dict and _is_part(value):
+                _outside(value, url, strength, at, run, "warning")
+                return
+            level = strength if strength != "maximum" or self._tells(value) else "extensible"
+            _outside(value, url, level, at, run)
 
         return check
 
@@ -186,18 +183,22 @@ def _by_country(system: str, code: str) -> bool:
     return system == IDENTIFIER_TYPES and _COUNTRY_TYPE.fullmatch(code) is not None
 
 
-def _single(value: Any) -> tuple[str | None, str] | None:
-    """The system and code of a value that has just one code."""
+def _mark(value: Any) -> Mark | None:
+    """What tells a coded value: a plain code, or the systems and codes of its codings; None where one lacks either."""
     if type(value) is str:
-        return None, value
-    codings = value.get("coding", value)
-    if type(codings) is list:
-        codings = codings[0] if len(codings) == 1 else None
-    if type(codings) is not dict:
+        return value
+    codings = value.get("coding", (value,))
+    if type(codings) not in (list, tuple) or len(codings) > _MOST_CODINGS:
         return None
-    system, code = codings.get("system"), codings.get("code")
-    # No code is None here, and a code without a system is not the same as a plain code.
-    return (system, code) if type(system) is str and type(code) is str else None
+    found: tuple[str, ...] = ()
+    for one in codings:
+        if type(one) is not dict or "system" not in one or "code" not in one:
+            return None
+        system, code = one["system"], one["code"]
+        if type(system) is not str or type(code) is not str:
+            return None
+        found += (system, code)
+    return found
 
 
 def _codings(value: Any) -> Iterator[Json]:

@@ -6,7 +6,6 @@ https://hl7.org/fhir/R4/bundle.html, https://hl7.org/fhir/R4/documents.html, htt
 from typing import TYPE_CHECKING
 
 from service.validation.documents import check_whole
-from service.validation.entries import entries
 from service.validation.references import LITERAL, is_absolute
 from service.validation.run import At, Json, Run
 
@@ -18,13 +17,14 @@ _PAGES = frozenset(("first", "previous", "next", "last"))
 
 
 def check_bundle(bundle: Json, at: At, run: Run, rules: "Rules") -> None:
-    """What no definition can say: fullUrls, links, and the shape of documents, messages and search results."""
+    """What no definition can say of the Bundle that the run is at: fullUrls, links, and the shape of documents,
+    messages and search results."""
     kind = run.bundle.type
     _check_links(bundle, kind, at, run)
-    for index, entry, resource in entries(bundle):
+    for index, entry, resource in run.bundle.rows:
         _check_full_url(entry, resource, kind, ((at, "entry"), index), run, rules)
     if kind in ("document", "message"):
-        check_whole(bundle, kind, at, run)
+        check_whole(kind, at, run)
     elif kind == "searchset":
         _check_search(bundle, at, run, rules)
 
@@ -52,7 +52,7 @@ def _check_full_url(entry: Json, resource: Json | None, kind: str, at: At, run: 
         if resource is not None and kind not in _URL_OPTIONAL and kind and not is_outcome:
             run.add("validation.full-url-missing", at, kind=kind)
         return
-    if not isinstance(url, str):
+    if type(url) is not str:
         return
     place = (at, "fullUrl")
     if not is_absolute(url):
@@ -73,7 +73,7 @@ def _check_full_url(entry: Json, resource: Json | None, kind: str, at: At, run: 
 
 def _check_search(bundle: Json, at: At, run: Run, rules: "Rules") -> None:
     wanted = _searched_types(bundle, rules)
-    for index, entry, resource in entries(bundle):
+    for index, entry, resource in run.bundle.rows:
         place = ((at, "entry"), index)
         if resource is None:
             run.add("validation.search-no-resource", place)

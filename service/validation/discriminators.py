@@ -133,7 +133,7 @@ def _inner_check(compiler: "Compiler", target: Target, steps: list[str]) -> Call
         membership = compiler.rules.bindings.membership(binding.get("valueSet"))
         if membership is not None:
             return lambda value, item, run: compiler.rules.bindings.contains(membership, value.value) is not False
-    if not _says_something(branch):
+    if not says_something(branch):
         return None
     check = compiler.item(branch, {}, target.type)
     if check is None:
@@ -145,10 +145,11 @@ def _inner_check(compiler: "Compiler", target: Target, steps: list[str]) -> Call
     return meets
 
 
-def _says_something(branch: Branch) -> bool:
+def says_something(branch: Branch) -> bool:
+    """Whether a slice gives values, or codes that alone may stand, for what is below an element."""
     return any(
         given_value(one) is not None
         or one.element.get("binding", {}).get("strength") == "required"
-        or _says_something(one)
+        or says_something(one)
         for one in (*branch.children.values(), *branch.slices)
     )

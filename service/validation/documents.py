@@ -6,13 +6,12 @@ https://hl7.org/fhir/R4/documents.html#content, https://hl7.org/fhir/R4/messagin
 from collections.abc import Iterator
 from typing import Any
 
-from service.validation.entries import entries
 from service.validation.run import At, Json, Run
 
 
-def check_whole(bundle: Json, kind: str, at: At, run: Run) -> None:
-    """Check a Bundle of the kind `document` or `message`."""
-    first = next(entries(bundle), None)
+def check_whole(kind: str, at: At, run: Run) -> None:
+    """Check the Bundle of the run, of the kind `document` or `message`."""
+    first = next(iter(run.bundle.rows), None)
     if first is None or first[2] is None:
         run.add("validation.bundle-first", at, kind=kind)
         return
@@ -22,7 +21,7 @@ def check_whole(bundle: Json, kind: str, at: At, run: Run) -> None:
     if kind == "document" and name == "Composition":
         for reference, where in _composition(first[2], place):
             _must_resolve(reference, where, run)
-        _check_linked(bundle, at, run)
+        _check_linked(at, run)
     elif kind == "message" and name == "MessageHeader":
         for reference, where in _each(first[2], place, "focus"):
             _must_resolve(reference, where, run)
@@ -61,9 +60,9 @@ def _each(node: Any, at: At, name: str) -> Iterator[tuple[Any, At]]:
         yield value, (at, name)
 
 
-def _check_linked(bundle: Json, at: At, run: Run) -> None:
+def _check_linked(at: At, run: Run) -> None:
     """Every entry is reached from the first by references, followed either way."""
-    found = [(index, resource) for index, _, resource in entries(bundle) if resource is not None]
+    found = [(index, resource) for index, _, resource in run.bundle.rows if resource is not None]
     number = {id(resource): position for position, (_, resource) in enumerate(found)}
     linked: list[list[int]] = [[] for _ in found]
     for position, (_, resource) in enumerate(found):

@@ -3,17 +3,19 @@
 https://hl7.org/fhir/R4/bundle.html#references
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 from service.validation.references import LITERAL, is_absolute
 from service.validation.run import Json
+
+Row = tuple[int, Json, Json | None]  # of a well-shaped entry: its index, itself and its resource
 
 
 class Index:
     """The entries of one Bundle by fullUrl and by `Type/id`; finding one costs the same in a Bundle of any size."""
 
     def __init__(self, bundle: Json) -> None:
+        self.rows = _rows(bundle)
         kind = bundle.get("type")
         self.type = kind if isinstance(kind, str) else ""
         self.by_url: dict[str, list[Json]] = {}
@@ -21,16 +23,16 @@ class Index:
         self._urls: dict[int, str] = {}
         self._roots: dict[str | None, str | None] = {None: None}
         self._links: dict[str | None, dict[str, Any]] = {}
-        for _, entry, resource in entries(bundle):
-            url = entry.get("fullUrl")
+        for _, entry, resource in self.rows:
             if resource is None:
                 continue
-            if isinstance(url, str):
-                self.by_url.setdefault(url, []).append(resource)
+            url = entry.get("fullUrl")
+            if type(url) is str:
+                _put(self.by_url, url, resource)
                 self._urls[id(resource)] = url
             name, own_id = resource.get("resourceType"), resource.get("id")
-            if isinstance(name, str) and isinstance(own_id, str):
-                self.by_name.setdefault(f"{name}/{own_id}", []).append(resource)
+            if type(name) is str and type(own_id) is str:
+                _put(self.by_name, f"{name}/{own_id}", resource)
 
     def full_url_of(self, resource: Json) -> str | None:
         return self._urls.get(id(resource))
@@ -69,10 +71,15 @@ def _pick(found: list[Json] | None, version: str) -> Json | None:
     return found[0]
 
 
-def entries(bundle: Json) -> Iterator[tuple[int, Json, Json | None]]:
-    """Each well-shaped entry: its index, itself and its resource."""
-    rows = bundle.get("entry")
-    for index, entry in enumerate(rows if isinstance(rows, list) else ()):
-        if isinstance(entry, dict):
-            resource = entry.get("resource")
-            yield index, entry, resource if isinstance(resource, dict) else None
+def _put(found: dict[str, list[Json]], key: str, resource: Json) -> None:
+    if key in found:
+        found[key].append(resource)
+    else:
+        found[key] = [resource]
+
+
+def _rows(bundle: Json) -> list[Row]:
+    given = bundle.get("entry")
+    every = enumerate(given) if type(given) is list else ()
+    rows = [(index, entry, entry.get("resource")) for index, entry in every if type(entry) is dict]
+    return [(index, entry, one if type(one) is dict else None) for index, entry, one in rows]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from service.validation.entries import entries
 from service.validation.keys import WHOLLY, ByKeys, has
 from service.validation.references import contained
 from service.validation.run import Run
@@ -94,34 +93,47 @@ _HISTORY = frozenset(("batch", "transaction", "history"))
 _RESPONSES = frozenset(("batch-response", "transaction-response", "history"))
 
 
+def _entries(value: Any) -> list[Any]:
+    rows = value.get("entry")
+    return [one for one in rows if type(one) is dict] if type(rows) is list else []
+
+
 def _bdl_2(value: Any, run: Run) -> bool | None:
-    return None if any("search" in entry or "_search" in entry for _, entry, _ in entries(value)) else True
+    for entry in _entries(value):
+        if "search" in entry or "_search" in entry:
+            return None
+    return True
 
 
 def _bdl_3(value: Any, run: Run) -> bool:
-    wanted = run.bundle.type in _HISTORY
-    return all(("request" in entry) == wanted for _, entry, _ in entries(value))
+    return _have(value, "request", run.bundle.type in _HISTORY)
 
 
 def _bdl_4(value: Any, run: Run) -> bool:
-    wanted = run.bundle.type in _RESPONSES
-    return all(("response" in entry) == wanted for _, entry, _ in entries(value))
+    return _have(value, "response", run.bundle.type in _RESPONSES)
+
+
+def _have(value: Any, name: str, wanted: bool) -> bool:
+    for entry in _entries(value):  # noqa: SIM110 - a generator costs more than what it does here
+        if (name in entry) != wanted:
+            return False
+    return True
 
 
 def _bdl_7(value: Any, run: Run) -> bool:
     if value.get("type") == "history":
         return True
-    seen: set[str] = set()
-    for _, entry, resource in entries(value):
-        url = entry.get("fullUrl")
-        if type(url) is str:
-            meta = resource.get("meta") if resource else None
-            version = meta.get("versionId", "") if type(meta) is dict else ""
-            mark = f"{url}{version}"
-            if mark in seen:
-                return False
-            seen.add(mark)
-    return True
+    marks = [mark for entry in _entries(value) if (mark := _versioned(entry)) is not None]
+    return len(set(marks)) == len(marks)
+
+
+def _versioned(entry: Any) -> str | None:
+    """The fullUrl of an entry and the version of its resource; None where it has none."""
+    url, resource = entry.get("fullUrl"), entry.get("resource")
+    if type(url) is not str:
+        return None
+    meta = resource.get("meta") if type(resource) is dict else None
+    return f"{url}{meta.get('versionId', '')}" if type(meta) is dict else url
 
 
 def _bdl_8(value: Any, run: Run) -> bool:

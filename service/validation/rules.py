@@ -11,7 +11,7 @@ from service.fhir.terminology import Terminology
 from service.validation.bindings import Bindings
 from service.validation.bundles import check_bundle
 from service.validation.clean.resources import Clean
-from service.validation.entries import Index, entries
+from service.validation.entries import Index
 from service.validation.extensions import Extensions
 from service.validation.fields import Node, Walk
 from service.validation.invariants import Invariants
@@ -68,7 +68,7 @@ class Rules:
                     run.base = run.bundle.full_url_of(value)
             if name == "Bundle":
                 run.bundle, run.base = Index(value), None
-                self.clean.judge(value, run)
+                self.clean.judge(run)
             if not contained and self._is_clean(value, name, at, run):
                 self._advise(value, name, at, run)
             else:
@@ -102,7 +102,7 @@ class Rules:
         """What is best practice for a resource that is right, and what there is to say about what is in a Bundle."""
         if name == "Bundle":
             is_advised = run.options.best_practice != "ignore"
-            for index, _, resource in entries(value):
+            for index, _, resource in run.bundle.rows:
                 if resource is not None and (is_advised or id(resource) not in run.clean):
                     self._any.walk(resource, ((((at, "entry"), index)), "resource"), run)
         elif run.options.best_practice != "ignore":

@@ -18,7 +18,7 @@ from service.validation.run import Run
 if TYPE_CHECKING:
     from service.validation.extensions import Definition
 
-_MOST_URLS = 500
+_MOST_URLS, _MOST_TOGETHER = 500, 50  # remembered, and of one list
 
 
 class Extended:
@@ -43,36 +43,19 @@ class Extended:
         self._slicings: list[tuple[Slicing, Spec]] = [
             (slicing, spec) for slicing, spec in found if slicing is not None and slicing.slices
         ]
-        self._needed = tuple(
-            url
-            for slicing, _ in self._slicings
-            for number, least, _ in slicing.limits
-            if least
-            for url, other in (slicing.table or {}).items()
-            if other == number
-        )
-        self._is_counted = any(least > 1 for slicing, _ in self._slicings for _, least, _ in slicing.limits)
+        self._together: set[tuple[str, ...]] = set()  # urls that have been found to be as many as there may be
 
     def check(self, value: list[Any], run: Run) -> bool:
         """Whether all of them are surely right."""
         plans = self._by_url
-        urls = []
         for item in value:
-            url = item.get("url") if type(item) is dict else None
-            if type(url) is not str:
+            if type(item) is not dict or "url" not in item or type(url := item["url"]) is not str:
                 return False
-            plan = plans.get(url)
-            if plan is None:
-                plan = self._plan(url)
+            plan = plans[url] if url in plans else self._plan(url)
             if not plan[tuple(item)](item, run):
                 return False
-            urls.append(url)
-        for url in self._needed:
-            if url not in urls:
-                return False
-        if self._is_counted or (len(urls) > 1 and len(set(urls)) < len(urls)):
-            return all(one.counts([(one.table or {}).get(url) for url in urls]) for one, _ in self._slicings)
-        return True
+        urls = tuple([one["url"] for one in value])
+        return urls in self._together or self._may_stand_together(urls)
 
     def _plan(self, url: str) -> Plan:
         made = self._make(url)
@@ -81,6 +64,14 @@ class Extended:
         if len(self._by_url) < _MOST_URLS:
             self._by_url[url] = made
         return made
+
+    def _may_stand_together(self, urls: tuple[str, ...]) -> bool:
+        """Whether there are neither too few nor too many of any slice."""
+        if not all(one.counts([(one.table or {}).get(url) for url in urls]) for one, _ in self._slicings):
+            return False
+        if len(self._together) < _MOST_URLS and len(urls) <= _MOST_TOGETHER:
+            self._together.add(urls)
+        return True
 
     def _make(self, url: str) -> Plan | None:
         specs = list(self._specs)

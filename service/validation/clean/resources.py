@@ -9,7 +9,6 @@ from service.validation.bundles import check_bundle
 from service.validation.clean.asks import Spec
 from service.validation.clean.passes import Plan
 from service.validation.clean.plans import Plans
-from service.validation.entries import entries
 from service.validation.questionnaires import check_response
 from service.validation.run import Json, Run
 
@@ -64,10 +63,10 @@ class Clean:
             urls += self._rules.required.of(value)
         return tuple(sorted(set(urls))) if len(urls) > 1 else tuple(urls)
 
-    def judge(self, bundle: Json, run: Run) -> None:
-        """Note in `run.clean` which of the resources of a Bundle are surely right; the run is at the Bundle."""
+    def judge(self, run: Run) -> None:
+        """Note in `run.clean` which of the resources of a Bundle are surely right, the run being at it."""
         assumed: dict[int, Assumed] = {}
-        rows = [resource for _, _, resource in entries(bundle) if resource is not None]
+        rows = [resource for _, _, resource in run.bundle.rows if resource is not None]
         run.claims = {}
         for resource in rows:
             name = resource.get("resourceType")

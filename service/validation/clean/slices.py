@@ -9,6 +9,7 @@ from service.fhir.json import canonical
 from service.validation import patterns
 from service.validation.clean.asks import Spec
 from service.validation.compiler import Compiler
+from service.validation.discriminators import says_something
 from service.validation.follow import CALL, STEP
 from service.validation.locate import extension_url, locate
 from service.validation.run import Json
@@ -43,7 +44,10 @@ class Slicing:
             if type(value) is not list:
                 return self.table.get(value) if type(value) is str else None
         for number, wanted in enumerate(self._wanted):
-            if all(_meets(item, path, patterns_) for path, patterns_ in wanted):
+            for path, given in wanted:
+                if not _meets(item, path, given):
+                    break
+            else:
                 return number
         return None
 
@@ -51,7 +55,10 @@ class Slicing:
         """Whether items of these slices are neither too few nor too many of any slice."""
         if self.is_closed and None in numbers:
             return False
-        return all(least <= numbers.count(number) <= most for number, least, most in self.limits)
+        for number, least, most in self.limits:  # noqa: SIM110 - a generator costs more than what it does here
+            if not least <= numbers.count(number) <= most:
+                return False
+        return True
 
 
 def plain_slicing(compiler: Compiler, branch: Branch, base: Json, types: dict[str, str]) -> Slicing | None:
@@ -106,12 +113,19 @@ def _wanted(compiler: Compiler, branch: Branch, kind: str, path: str, types: dic
             return None
         name = entries[0][1]
     target = locate(compiler, branch, steps, types)
-    if kind != "exists":
-        return None if target.pattern is None else (tuple(steps), target.pattern)
+    if kind != "exists" and target.pattern is not None:
+        return tuple(steps), target.pattern
+    if kind != "exists" and (target.branch is None or _tells(target.branch)):
+        return None
+    # Where a slice gives no value, that there is one tells.
     limits = target.branch.element if target.branch else {}
     if limits.get("max") == "0" or limits.get("min", 0):
         return tuple(steps), limits.get("max") != "0"
     return None
+
+
+def _tells(branch: Branch) -> bool:
+    return branch.element.get("binding", {}).get("strength") == "required" or says_something(branch)
 
 
 def _table(wanted: list[list[Wanted]]) -> dict[str, int] | None:
