@@ -4,7 +4,7 @@ The same document again changes nothing; a newer version replaces what has chang
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -21,8 +21,7 @@ from service.store.documents import Identity
 from service.store.families import hidden
 from service.store.keeping import Accepted, Document, Undone, keep, unchanged, without
 from service.store.records import Change
-from service.store.references import outward, places
-from service.store.resources import Prepared, current, digested
+from service.store.resources import prepare
 from service.store.values import micros
 
 
@@ -64,11 +63,12 @@ def accept(
         converted = converter.convert_read(value, text, **options)
         if converted.bundle is None or has_errors(converted.issues) or document is None:
             return without("invalid", converted.document, converted.issues, converted)
-        resources = [entry["resource"] for entry in converted.bundle["entry"]]
-        prepared, dangling = _prepared(store, resources)
+        # Each once, and whatever can be worked out before anybody has to wait for it.
+        changes = {one.key: one for one in map(_change, converted.bundle["entry"])}
+        prepared = [prepare(one, store.parameters) for one in changes.values()]
 
     def recorded(connection: Connection) -> Accepted:
-        done = keep(connection, document, resources, prepared, author, micros(now) // 1000 * 1000)
+        done = keep(connection, document, prepared, author, micros(now) // 1000 * 1000)
         if event is not None and done.status in ("created", "updated"):
             entities = tuple(sorted({*done.resources, *done.written}))
             about = _about(event, entities, document.identity.organisation)
@@ -79,8 +79,7 @@ def accept(
         done = store.database.write(recorded)
     except Undone as undone:
         done = undone.answer
-    found = (*converted.issues, *done.issues, *(dangling if done.status in ("created", "updated") else ()))
-    return replace(done, issues=found, converted=converted)
+    return replace(done, issues=(*converted.issues, *done.issues), converted=converted)
 
 
 def foreign(text: bytes, only: str | None) -> list[Issue]:
@@ -110,25 +109,9 @@ def _about(event: Event, entities: tuple[str, ...], provider: str) -> Detail:
     return msgspec.structs.replace(event.detail, entities=others, patients=patients, provider=provider)
 
 
-def _prepared(store: Store, resources: Sequence[Mapping[str, Any]]) -> tuple[list[Prepared], list[Issue]]:
-    """What is to be written, and a warning for each thing referred to that is nowhere yet.
-
-    Most of what a document brings can be here just so already, and needs no index rows then.
-    """
-    changes = [Change(one["resourceType"], one["id"], "PUT", one) for one in resources]
-    made = {one.key: digested(one, store.parameters) for one in changes}
-    texts = [(one.change.resource or {}, one.rest) for one in made.values()]
-    others = outward((text for _, text in texts), made)
-    # Only to know what is worth preparing: what is written is decided when it is written.
-    with store.database.look() as connection:
-        known = current(connection, [*made, *others], lock=False)
-    same = {key for key, row in known.items() if key in made and row.digest == made[key].digest and not row.deleted}
-    missing = {key for key in others if key not in known or known[key].deleted}
-    dangling = [
-        issue("store.dangling", reference="/".join(key), expression=place)
-        for key, place in places(texts, missing).items()
-    ]
-    return [one if key in same else one.indexed() for key, one in made.items()], dangling
+def _change(entry: Mapping[str, Any]) -> Change:
+    resource = entry["resource"]
+    return Change(resource["resourceType"], resource["id"], "PUT", resource)
 
 
 def _document(value: Any, text: bytes) -> Document | None:

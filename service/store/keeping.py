@@ -3,7 +3,7 @@
 All in the transaction that is open; whatever is refused leaves nothing behind.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,7 +17,8 @@ from service.store.differences import differences
 from service.store.documents import Identity, Kept
 from service.store.outbox import Delivery
 from service.store.records import Author, Change, Origin, Written
-from service.store.resources import Key, Prepared, apply, current
+from service.store.references import outward, places
+from service.store.resources import Key, Prepared, current, put
 
 Status = Literal["created", "updated", "unchanged", "older", "clash", "invalid"]
 
@@ -58,11 +59,15 @@ class Document:
 def keep(
     connection: Connection,
     document: Document,
-    resources: Sequence[Mapping[str, Any]],
     prepared: Sequence[Prepared],
     author: Author,
     now: int,
 ) -> Accepted:
+    """Keep `document` with the resources that it brings, each once; a warning for each thing referred to that is
+    nowhere yet.
+
+    Raises `Undone` where something of it belongs to another organisation.
+    """
     now = cuts.after(connection, now)
     kept = documents.find(connection, document.identity, lock=True)
     if kept is not None and document.version <= kept.version:
@@ -76,28 +81,29 @@ def keep(
         documents.renew(connection, did, document.version, document.digest, now)
         before = documents.resources(connection, did)
     documents.keep(connection, did, document.version, document.digest, document.text, author.client, now)
-    known = current(connection, [*(one.change.key for one in prepared), *before])
+    wanted = {one.change.key for one in prepared}
+    known = current(connection, wanted | before.keys())
     foreign = [key for key, row in known.items() if row.organisation != identity.organisation]
     if foreign:
         issues = [issue("store.other-owner", reference="/".join(key)) for key in foreign]
-        return _refused(document, issues)
-    wanted = {one.change.key for one in prepared}
+        raise Undone(without("invalid", document.value, issues))
+    dangling = _dangling(connection, prepared, wanted)
     vanished = {key: rid for key, rid in before.items() if key not in wanted}
     retired = documents.orphans(connection, did, vanished.values())
     gone = [Prepared(Change(*key, "DELETE", None)) for key, rid in vanished.items() if rid in retired]
-    rids = {key: row.rid for key, row in known.items()}
-    results = apply(connection, [*prepared, *gone], known, owner, now, rids, Origin(did, document.version))
+    results, new = put(connection, [*prepared, *gone], known, owner, now, Origin(did, document.version))
     documents.unlink(connection, did, vanished.values())
-    documents.link(connection, did, {rids[key] for key in wanted - before.keys()})
-    sent = _enqueue(connection, document, resources, results, now)
+    documents.link(connection, did, {new[key] if key in new else known[key].rid for key in wanted - before.keys()})
+    here = {"/".join(one.change.key): one.change.resource or {} for one in prepared}
+    sent = _enqueue(connection, document, here, results, now)
     return Accepted(
         "created" if kept is None else "updated",
         identity.id,
         document.kind,
         document.version,
-        tuple(f"{one['resourceType']}/{one['id']}" for one in resources),
+        tuple(here),
         {"/".join(key): one for key, one in results.items() if one.status != "unchanged"},
-        (),
+        tuple(dangling),
         tuple(sent),
     )
 
@@ -110,8 +116,15 @@ class Undone(Exception):
         self.answer = answer
 
 
-def _refused(document: Document, issues: Iterable[Issue]) -> Accepted:
-    raise Undone(without("invalid", document.value, issues))
+def _dangling(connection: Connection, prepared: Sequence[Prepared], here: Collection[Key]) -> list[Issue]:
+    others = outward((one.rest for one in prepared), here)
+    found = current(connection, others, lock=False)
+    missing = {key for key in others if key not in found or found[key].deleted}
+    texts = ((one.change.resource or {}, one.rest) for one in prepared)
+    return [
+        issue("store.dangling", reference="/".join(key), expression=place)
+        for key, place in places(texts, missing).items()
+    ]
 
 
 def _not_newer(connection: Connection, document: Document, kept: Kept) -> Accepted:
@@ -134,12 +147,11 @@ def _not_newer(connection: Connection, document: Document, kept: Kept) -> Accept
 def _enqueue(
     connection: Connection,
     document: Document,
-    resources: Sequence[Mapping[str, Any]],
+    here: Mapping[str, Mapping[str, Any]],
     results: Mapping[Key, Written],
     now: int,
 ) -> list[Delivery]:
     """The outbox rows of the document's plans, after what follows for them from its plans and permissions."""
-    here = {f"{one['resourceType']}/{one['id']}": one for one in resources}
     reconcile.settle(connection, results, now, here=here, family=document.family)
     plans = [reference for reference in here if reference.startswith("CarePlan/")]
     return outbox.of(connection, plans) if plans else []

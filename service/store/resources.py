@@ -34,6 +34,9 @@ _VERSION_COLUMNS = (
     "did",
     "document_version",
 )
+# What stands at the beginning of the JSON of a resource, and what the store itself puts into its meta.
+_LEADING = frozenset({"resourceType", "id", "meta"})
+_STAMPED = frozenset({"versionId", "lastUpdated"})
 _RESOURCE_COLUMNS = ("type", "id", "version", "updated", "deleted", "digest", "organisation")
 _INDEX_COLUMNS = {name: tuple(column.name for column in table.columns) for name, table in INDEXES.items()}
 _MOVE = Statement(
@@ -78,64 +81,48 @@ class Current:
 class Prepared:
     """A change with what can be worked out before the database is asked.
 
-    `digest` is of the content without the version and the time that the store gives it. `meta` and `rest` are the JSON
-    of the content: the rest without type and id.
+    `digest` is of the content without the version and the time that the store gives it. The JSON of the content is
+    `start` (type and id), what `meta` holds and the `rest`; each but the first begins with a comma or is empty. `rows`
+    are those of the index. Of a deletion there is nothing.
     """
 
     change: Change
-    parameters: Parameters | None = None
     digest: bytes = b""
-    meta: bytes = b"{}"
-    rest: bytes = b"{}"
-    found: Rows | None = None
-
-    def indexed(self) -> "Prepared":
-        """The same with its index rows worked out."""
-        return Prepared(self.change, self.parameters, self.digest, self.meta, self.rest, self.rows())
-
-    def rows(self) -> Rows | None:
-        """The index rows; of a deletion there are none."""
-        if self.found is None and self.parameters is not None and self.change.resource is not None:
-            return self.parameters.extract(self.change.resource)
-        return self.found
+    start: bytes = b""
+    meta: bytes = b""
+    rest: bytes = b""
+    rows: Rows | None = None
 
     def stamped(self, version_id: int, updated: int) -> bytes:
         """The exact JSON to keep: type, id and meta first, the rest as it came."""
-        times = f'{{"versionId":"{version_id}","lastUpdated":"{instant(updated)}"'.encode()
-        return b"".join((_named(self.change), b',"meta":', times, _more(self.meta), b"}", _more(self.rest), b"}"))
+        times = f',"meta":{{"versionId":"{version_id}","lastUpdated":"{instant(updated)}"'.encode()
+        return b"".join((self.start, times, self.meta, b"}", self.rest, b"}"))
 
 
 def prepare(change: Change, parameters: Parameters) -> Prepared:
     """JSON, digest and index rows of a change; needs no connection, so it is best done before one is held."""
-    return digested(change, parameters).indexed()
-
-
-def digested(change: Change, parameters: Parameters | None = None) -> Prepared:
-    """The same without index rows: they are worked out where it turns out that they are needed."""
-    if change.resource is None:
-        return Prepared(change)
     content = change.resource
-    given = content.get("meta")
-    meta = given if type(given) is dict else {}
-    kept = encode({key: value for key, value in meta.items() if key not in ("versionId", "lastUpdated")})
-    rest = encode({key: value for key, value in content.items() if key not in ("resourceType", "id", "meta")})
-    hashed = hashlib.sha256(b"".join((_named(change), _more(rest), b',"meta":', kept, b"}"))).digest()
-    return Prepared(change, parameters, hashed, kept, rest)
+    return Prepared(change) if content is None else _prepared(change, content, parameters.extract(content))
 
 
 def stamped(content: Mapping[str, Any], id_: str, version_id: int, updated: int) -> bytes:
     """The exact JSON that is kept of `content` as that version."""
-    return digested(Change(content["resourceType"], id_, "PUT", content)).stamped(version_id, updated)
+    return _prepared(Change(content["resourceType"], id_, "PUT", content), content, None).stamped(version_id, updated)
 
 
-def _named(change: Change) -> bytes:
-    """How the JSON of a resource begins."""
-    return f'{{"resourceType":"{change.type}","id":"{change.id}"'.encode()
+def _prepared(change: Change, content: Mapping[str, Any], rows: Rows | None) -> Prepared:
+    given = content.get("meta")
+    kept = {key: value for key, value in given.items() if key not in _STAMPED} if type(given) is dict else {}
+    start = f'{{"resourceType":"{change.type}","id":"{change.id}"'.encode()
+    meta = encode(kept)
+    rest = _more(encode({key: value for key, value in content.items() if key not in _LEADING}))
+    digest = hashlib.sha256(b"".join((start, rest, b',"meta":', meta, b"}"))).digest()
+    return Prepared(change, digest, start, _more(meta), rest, rows)
 
 
 def _more(json: bytes) -> bytes:
     """The members of an object, to stand after others."""
-    return json[1:-1] and b"," + json[1:-1]
+    return b"," + json[1:-1] if len(json) > 2 else b""
 
 
 def current(connection: Connection, keys: Iterable[Key], *, lock: bool = True) -> dict[Key, Current]:
@@ -155,72 +142,72 @@ def _current(
 
 
 def apply(
+    connection: Connection, changes: Sequence[Prepared], known: Mapping[Key, Current], author: Author, now: int
+) -> dict[Key, Written]:
+    """Write `changes`, at most one for each resource, over what `current` gave for their keys.
+
+    A change with the content that is there already is `unchanged` and makes no version. Their time is `now`, or just
+    after the last cut where that is later. Raises `Again` where another transaction has created one of them meanwhile.
+    """
+    return put(connection, changes, known, author, cuts.after(connection, now))[0]
+
+
+def put(
     connection: Connection,
     changes: Sequence[Prepared],
     known: Mapping[Key, Current],
     author: Author,
     now: int,
-    fresh_rids: dict[Key, int] | None = None,
     origin: Origin | None = None,
-) -> dict[Key, Written]:
-    """Write `changes`, at most one for each resource, over what `current` gave for their keys.
-
-    A change with the content that is there already is `unchanged` and makes no version. The numbers of what is new are
-    put into `fresh_rids`. Their time is `now`, or just after the last cut where that is later. Raises `Again` where
-    another transaction has created one of them meanwhile.
-    """
-    now = cuts.after(connection, now)
+) -> tuple[dict[Key, Written], dict[Key, int]]:
+    """The same for a `now` that is after the last cut; gives the numbers of what is new as well."""
     results: dict[Key, Written] = {}
     fresh: list[Prepared] = []
-    moved: list[tuple[Prepared, Current]] = []
+    moved: list[_News] = []
+    stale: list[int] = []
     for one in changes:
-        key, before = one.change.key, known.get(one.change.key)
-        if one.change.resource is None and (before is None or before.deleted):
+        key, is_deletion = one.change.key, one.change.resource is None
+        before = known.get(key)
+        if is_deletion and (before is None or before.deleted):
             results[key] = Written("absent", None)
         elif before is None:
             fresh.append(one)
-        elif not before.deleted and one.change.resource is not None and before.digest == one.digest:
+        elif not before.deleted and not is_deletion and before.digest == one.digest:
             results[key] = Written("unchanged", None)
         else:
-            moved.append((one, before))
+            moved.append(_advanced(one, before, now))
+            if not before.deleted:
+                stale.append(before.rid)
     rids = _insert(connection, fresh, author, now)
-    if fresh_rids is not None:
-        fresh_rids.update(rids)
-    news = [_News(one, rids[one.change.key], 1, now, "created", author.organisation) for one in fresh]
-    news += [_advanced(one, before, now) for one, before in moved]
-    _move(connection, news[len(fresh) :])
+    news = [_news(one, rids[one.change.key], 1, now, "created", author.organisation) for one in fresh] + moved
+    _move(connection, moved)
     _keep(connection, news, author, origin)
-    _index(connection, news, {before.rid for _, before in moved if not before.deleted})
-    return results | {one.prepared.change.key: Written(one.status, one.stored()) for one in news}
+    _index(connection, news, stale)
+    results |= {one.prepared.change.key: Written(one.status, one.stored) for one in news}
+    return results, rids
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _News:
     """A version about to be written."""
 
     prepared: Prepared
     rid: int
-    version: int
-    updated: int
     status: Status
-    organisation: str
-    body: bytes | None = None
+    stored: Stored
 
-    def __post_init__(self) -> None:
-        change = self.prepared.change
-        if change.resource is not None:
-            self.body = self.prepared.stamped(self.version, self.updated)
 
-    def stored(self) -> Stored:
-        change = self.prepared.change
-        return Stored(change.type, change.id, self.version, self.updated, change.method, self.body, self.organisation)
+def _news(one: Prepared, rid: int, version_: int, updated: int, status: Status, organisation: str) -> _News:
+    change = one.change
+    body = None if change.resource is None else one.stamped(version_, updated)
+    return _News(one, rid, status, Stored(change.type, change.id, version_, updated, change.method, body, organisation))
 
 
 def _advanced(one: Prepared, before: Current, now: int) -> _News:
     # Later than what it replaces, even where the clock has been set back.
     updated = max(now, before.updated + 1000)
     status: Status = "deleted" if one.change.resource is None else "created" if before.deleted else "updated"
-    return _News(one, before.rid, before.version + 1, updated, status, before.organisation)
+    return _news(one, before.rid, before.version + 1, updated, status, before.organisation)
 
 
 def _insert(connection: Connection, fresh: Sequence[Prepared], author: Author, now: int) -> dict[Key, int]:
@@ -240,10 +227,10 @@ def _move(connection: Connection, news: Sequence[_News]) -> None:
     values = [
         {
             "at_rid": one.rid,
-            "at_version": one.version - 1,
-            "to_version": one.version,
-            "to_updated": one.updated,
-            "to_deleted": int(one.body is None),
+            "at_version": one.stored.version - 1,
+            "to_version": one.stored.version,
+            "to_updated": one.stored.updated,
+            "to_deleted": int(one.stored.deleted),
             "to_digest": one.prepared.digest,
         }
         for one in news
@@ -254,41 +241,22 @@ def _move(connection: Connection, news: Sequence[_News]) -> None:
 
 def _keep(connection: Connection, news: Sequence[_News], author: Author, origin: Origin | None) -> None:
     document = (None, None) if origin is None else (origin.did, origin.version)
+    by = (author.client, author.organisation, *document)
     rows = [
-        (
-            one.rid,
-            one.version,
-            one.prepared.change.type,
-            one.prepared.change.method,
-            one.updated,
-            one.body,
-            author.client,
-            author.organisation,
-            *document,
-        )
+        (one.rid, one.stored.version, one.stored.type, one.stored.method, one.stored.updated, one.stored.body, *by)
         for one in news
     ]
     insert_rows(connection, version, _VERSION_COLUMNS, rows)
 
 
-def _index(connection: Connection, news: Sequence[_News], stale: set[int]) -> None:
+def _index(connection: Connection, news: Sequence[_News], stale: Sequence[int]) -> None:
     if stale:
         for clear in _CLEAR.values():
             clear(connection, stale)
-    found = [(one.rid, rows) for one in news if (rows := one.prepared.rows()) is not None]
+    found = [(one.rid, one.prepared.rows) for one in news if one.prepared.rows is not None]
     for name, table in INDEXES.items():
         every = [(rid, *row) for rid, rows in found for row in sorted(getattr(rows, name))]
         insert_rows(connection, table, _INDEX_COLUMNS[name], every)
-
-
-def reindex(connection: Connection, rid: int, rows: Rows | None) -> None:
-    """Replace the index rows of one resource, as after a change of the search parameters."""
-    for clear in _CLEAR.values():
-        clear(connection, [rid])
-    for name, table in INDEXES.items():
-        if rows is not None:
-            found = [(rid, *row) for row in sorted(getattr(rows, name))]
-            insert_rows(connection, table, _INDEX_COLUMNS[name], found)
 
 
 def stored_of(row: Any) -> Stored:
