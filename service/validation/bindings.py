@@ -127,8 +127,7 @@ class Bindings:
 
     def check_uri(self, value: Json, sibling: Any, at: At, run: Run) -> None:
         """An Identifier whose system says that its value is a URI, against that."""
-        said = value.get("value")
-        if value.get("system") == URI and type(said) is str and not is_absolute(said):
+        if value.get("system") == URI and type(said := value.get("value")) is str and not is_absolute(said):
             run.add("validation.identifier-uri", (at, "value"), value=said)
 
     def code_missing(self, binding: Json) -> ItemCheck | None:

@@ -51,14 +51,16 @@ class Targets(NamedTuple):
 
 
 class Link(NamedTuple):
-    """What a literal reference leads to: the type, the resource within the document, the profiles that this claims."""
+    """What a literal reference leads to: the type, the resource within the document, its id(), the profiles that it
+    claims."""
 
     type: str | None
     target: Json | None
+    number: int
     profiles: tuple[str, ...]
 
 
-_NOWHERE = Link(None, None, ())
+_NOWHERE = Link(None, None, 0, ())
 
 
 class References:
@@ -128,7 +130,7 @@ class References:
         if named is None and found is not None and type(found.get("resourceType")) is str:
             named = found["resourceType"]
         _, profiles = run.claims.get(id(found), ("", ()))
-        link = run.links[reference] = Link(named, found, profiles)
+        link = run.links[reference] = Link(named, found, id(found), profiles)
         return link
 
     def aims(self, all_targets: Sequence[Targets]) -> Callable[[Json, Run], bool]:
@@ -155,7 +157,7 @@ class References:
         """Whether the target of a link meets one of the profiles, those that it claims being taken for granted."""
         for url in profiles:
             if url in link.profiles and run.assumed is not None:
-                run.assumed.add((id(link.target), url))
+                run.assumed += ((link.number, url),)
                 return True
             if self.conforms(link.target or {}, url, run):
                 return True
@@ -258,7 +260,7 @@ class References:
             if mark[0] in run.clean:
                 return True
             if run.assumed is not None:
-                run.assumed.add(mark)
+                run.assumed.append(mark)
                 return True
         if mark not in run.memo:
             run.memo[mark] = True

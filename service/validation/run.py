@@ -68,7 +68,7 @@ class Run:
     memo: dict[Any, Any] = field(default_factory=dict)
     claims: dict[int, tuple[str, tuple[str, ...]]] = field(default_factory=dict)  # types and profiles of the entries
     clean: set[int] = field(default_factory=set)  # the entries of which nothing need be said
-    assumed: set[tuple[int, str]] | None = None  # what is taken for granted while that is found out
+    assumed: list[tuple[int, str]] | None = None  # what is taken for granted while that is found out
     profile: str | None = None
     slice: str | None = None  # the element id of the slice of `profile` that is being checked
     active: set[tuple[int, str]] = field(default_factory=set)

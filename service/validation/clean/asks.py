@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from service.fhir.json import canonical
 from service.validation import patterns
 from service.validation.clean import lexical
-from service.validation.clean.lexical import Sure
+from service.validation.clean.lexical import Sure, Test
 from service.validation.clean.passes import FINDING, SURE, TEST, Ask, Known, Part, Text, Together
 from service.validation.compiler import Compiler
 from service.validation.keys import has
@@ -31,7 +31,7 @@ _SEEN_TO = frozenset(
     )
 )
 # Tests of text that spare an ask: systems that are absolute, references that can be followed (ref-1 among them).
-_STRICT: Mapping[str, Sure] = MappingProxyType(
+_STRICT: Mapping[str, Test] = MappingProxyType(
     {
         "Reference.reference": lexical.reference,
         "Coding.system": lexical.absolute,
@@ -187,7 +187,7 @@ class Asks:
         """The test of a primitive's text, and what else is asked of it."""
         # The test of a narrative's form sees to its content too.
         tests = self._rules.primitives.of(type_name, element)[2] if type_name != "xhtml" else ()
-        sure: Sure = _STRICT.get(element["path"]) or lexical.of_string(type_name)
+        sure = _STRICT.get(element["path"]) or lexical.of_string(type_name)
         codes = self._rules.bindings.codes(element.get("binding", {})) if type_name == "code" else None
         left: list[Spec] = []
         for spec in specs:
@@ -206,7 +206,7 @@ class Asks:
                     del rest["binding"]
             left.append(Spec(Branch(rest, branch.children, branch.slices), spec.base))
         _, asks = self.of_specs(element, type_name, tuple(left))
-        return (sure if codes is None else codes.__contains__), (*map(finding, tests), *asks)
+        return (sure if codes is None else codes), (*map(finding, tests), *asks)
 
     def _constraints(self, rows: Iterable[Json], type_name: str) -> list[Ask]:
         rows = [one for one in rows if one.get("expression") not in _SEEN_TO]
@@ -229,5 +229,5 @@ def _covers(stricter: Targets, other: Targets) -> bool:
     )
 
 
-def _narrowed(codes: frozenset[str] | None, more: frozenset[str], sure: Sure) -> frozenset[str]:
+def _narrowed(codes: frozenset[str] | None, more: frozenset[str], sure: Test) -> frozenset[str]:
     return frozenset(one for one in more if sure(one)) if codes is None else codes & more

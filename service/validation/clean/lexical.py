@@ -12,7 +12,8 @@ from typing import Any
 from service.fhir.values import MAX_STRING, PRIMITIVES
 from service.validation.clean import markup
 
-Sure = Callable[[Any], Any]  # of a value of the type that it is kept for; what is true means: surely right
+Test = Callable[[Any], Any]  # of a value of the type that it is kept for; what is true means: surely right
+Sure = Test | frozenset[str] | type  # or all texts that are right, or the Python type that is right by itself
 
 _MOST, LONGEST = 5000, 200  # texts remembered of a kind, and characters of one
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -26,11 +27,13 @@ _id = re.compile(r"[A-Za-z0-9\-.]{1,64}").fullmatch
 reference = re.compile(rf"(?:https?://[!-\"$->@-~]+/)?[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{{1,64}}|urn:uuid:{_UUID}").fullmatch
 
 
-class _Known(dict[str, bool]):
-    """Texts that are surely right, remembered: systems, profiles and codes are the same in most resources."""
+class Known(dict[str, bool]):
+    """A test that remembers: systems, profiles and codes are the same in most resources. Looking a text up asks it."""
 
-    def __init__(self, sure: Sure) -> None:
+    def __init__(self, sure: Test) -> None:
         self._sure = sure
+
+    __call__ = dict.__getitem__
 
     def __missing__(self, value: str) -> bool:
         found = bool(self._sure(value))
@@ -39,8 +42,8 @@ class _Known(dict[str, bool]):
         return found
 
 
-absolute: Sure = _Known(_absolute).__getitem__
-code: Sure = _Known(_code).__getitem__
+absolute = Known(_absolute)
+code = Known(_code)
 
 
 def text(value: str) -> bool:
@@ -50,7 +53,7 @@ def text(value: str) -> bool:
     return PRIMITIVES["string"](value) is None
 
 
-def of_string(type_name: str) -> Sure:
+def of_string(type_name: str) -> Test:
     """The test of a `str` for a type."""
     quick = _QUICK.get(type_name)
     if quick is not None:
@@ -65,7 +68,7 @@ def of_other(type_name: str) -> Sure | None:
     """The test of any JSON value for a type that is written without quotes; None for the others."""
     lexical = PRIMITIVES[type_name]
     if type_name == "boolean":
-        return lambda value: type(value) is bool
+        return bool
     if type_name in _NO_STRINGS:
         return lambda value: type(value) in (int, Decimal, float) and lexical(value) is None
     return None
@@ -80,7 +83,7 @@ def _uri_like(value: str) -> bool:
 
 
 _NO_STRINGS = frozenset(("boolean", "decimal", "integer", "positiveInt", "unsignedInt"))
-_QUICK: Mapping[str, Sure] = MappingProxyType(
+_QUICK: Mapping[str, Test] = MappingProxyType(
     {
         "string": text,
         "markdown": text,
@@ -88,7 +91,7 @@ _QUICK: Mapping[str, Sure] = MappingProxyType(
         "url": _uri_like,
         "code": code,
         "id": _id,
-        "canonical": _Known(_canonical).__getitem__,
+        "canonical": Known(_canonical),
         "xhtml": markup.right,
     }
 )

@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/narrative.html
 
 import functools
 import re
+from typing import Any
 
 from service.validation.narrative import XHTML, problems
 
@@ -40,17 +41,18 @@ def _is_plain(text: str) -> bool:
         return False
     if len(tags[0]) > _LONGEST or not _is_root(tags[0]) or not _is_text(text) or not _says_something(text):
         return False
-    open_: list[str] = []
+    open_: tuple[str, Any] | None = None  # what ends the innermost element, and the same of those around it
     for tag in tags[1:-1]:
         end = _ends[tag]
         if end == tag:
-            if not open_ or open_.pop() != tag:
+            if open_ is None or open_[0] != tag:
                 return False
+            open_ = open_[1]
         elif end:
-            open_.append(end)
+            open_ = end, open_
         elif end is None:
             return False
-    return not open_
+    return open_ is None
 
 
 def _is_text(text: str) -> bool:

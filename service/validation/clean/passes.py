@@ -145,7 +145,7 @@ class _Writer:
                 self._refuse(f"type({value}) is not str or {unknown}")
                 self.asks(value, asks)
             case Other(sure, asks):
-                self._refuse(f"not {self._name(sure)}({value})")
+                self._refuse(f"not {self._form(value, sure)}")
                 self.asks(value, asks)
             case One(plan, before):
                 self._refuse(
@@ -170,11 +170,18 @@ class _Writer:
             self._line(ask.line.format(check=self._name(ask.check), value=value))
 
     def _form(self, value: str, sure: Sure) -> str:
-        if sure is not lexical.text:
-            return f"{self._name(sure)}({value})"
-        # Most are plain words; about the others the function has the say.
-        plain = f"{value}.isprintable() and 0 < len({value}) <= {MAX_STRING} and not {value}.isspace()"
-        return f"({plain} or {self._name(sure)}({value}))"
+        """The condition that a value is of a form."""
+        name = self._name(sure)
+        if isinstance(sure, type):
+            return f"type({value}) is {name}"
+        if isinstance(sure, frozenset):
+            return f"{value} in {name}"
+        if isinstance(sure, lexical.Known):
+            return f"{name}[{value}]"
+        if sure is lexical.text:
+            # Most are plain words that begin with no blank; about the others the function has the say.
+            return f"({value}.isprintable() and {value}[:1] > ' ' and len({value}) <= {MAX_STRING} or {name}({value}))"
+        return f"{name}({value})"
 
     def _refuse(self, condition: str) -> None:
         self._line(f"if {condition}: return False")

@@ -195,7 +195,7 @@ class Draft:
             return self._primitive(type_name, element, specs, count if repeats else None)
         if type_name == "Resource":
             # What stands in a Bundle is judged by itself.
-            return Other(_is_object) if element["path"] == "Bundle.entry.resource" and not specs else None
+            return Other(dict) if element["path"] == "Bundle.entry.resource" and not specs else None
         if type_name == "Extension":
             from service.validation.clean.extensions import Extended
 
@@ -274,10 +274,6 @@ class Slicings:
                 extra += [Spec(one.slices[number], element) for one in self._same[slicing.mark]]
         more, further = plans.asks.of_slices(element, node, tuple(extra))
         return plans.object(node, place, (*specs, *extra, *more), (*asks, *further))
-
-
-def _is_object(value: Any) -> bool:
-    return type(value) is dict
 
 
 def _least(branch: Branch) -> int:

@@ -15,7 +15,7 @@ from service.validation.run import Json, Run
 if TYPE_CHECKING:
     from service.validation.rules import Rules
 
-Assumed = set[tuple[int, str]]  # the targets (by id()) and the profiles that they must meet
+Assumed = list[tuple[int, str]]  # the targets (by id()) and the profiles that they must meet
 _MOST_SETS = 1000  # of profiles that resources name together
 
 
@@ -32,7 +32,8 @@ class Clean:
         what is in it of a Bundle is not looked at."""
         if value is run.top and self._plans.is_full:
             self._plans, self._roots = Plans(self._rules), {}
-        plan = self._root(name, profiles)
+        key = name, profiles
+        plan = self._roots[key] if key in self._roots else self._root(key)
         if plan is None:
             return False
         kept = run.found, run.counts, run.ids, run.links
@@ -55,61 +56,62 @@ class Clean:
         if is_top or run.options.bundle_profiles:
             meta = value.get("meta")
             named = meta.get("profile", ()) if type(meta) is dict else ()
-            if type(named) is tuple or (type(named) is list and all(type(one) is str for one in named)):
-                urls += named
-            else:
+            if type(named) not in (list, tuple):
                 return None
+            for url in named:
+                if type(url) is not str:
+                    return None
+                urls.append(url)
         if name in self._rules.required.types:
             urls += self._rules.required.of(value)
         return tuple(sorted(set(urls))) if len(urls) > 1 else tuple(urls)
 
     def judge(self, run: Run) -> None:
         """Note in `run.clean` which of the resources of a Bundle are surely right, the run being at it."""
-        assumed: dict[int, Assumed] = {}
-        rows = [resource for _, _, resource in run.bundle.rows if resource is not None]
+        claimed: list[tuple[Json, int, str, tuple[str, ...]]] = []
         run.claims = {}
-        for resource in rows:
-            name = resource.get("resourceType")
+        for _, _, resource in run.bundle.rows:
+            name = resource.get("resourceType") if resource is not None else None
             if type(name) is str and name in self._rules.resource_types and name != "Bundle":
                 urls = self.declared(resource, name, run, is_top=False)
                 if urls is not None:
-                    run.claims[id(resource)] = name, urls
+                    number = id(resource)
+                    claimed.append((resource, number, name, urls))
+                    run.claims[number] = name, urls
         before = run.resource, run.root, run.contained, run.base, run.place
-        for resource in rows:
-            if id(resource) in run.claims:
-                name, urls = run.claims[id(resource)]
-                run.resource = run.root = resource
-                run.contained, run.base = None, run.bundle.full_url_of(resource)
-                run.assumed = set()
-                if self.is_clean(resource, name, urls, run):
-                    assumed[id(resource)] = run.assumed
+        assumed: dict[int, Assumed] = {}
+        for resource, number, name, urls in claimed:
+            run.resource = run.root = resource
+            run.contained, run.base, run.assumed = None, run.bundle.full_url_of(resource), []
+            if self.is_clean(resource, name, urls, run):
+                assumed[number] = run.assumed
         run.assumed = None
         run.resource, run.root, run.contained, run.base, run.place = before
-        run.clean = self._verified(assumed, rows, run)
+        run.clean = self._verified(assumed, run)
 
-    def _verified(self, assumed: dict[int, Assumed], rows: list[Json], run: Run) -> set[int]:
+    def _verified(self, assumed: dict[int, Assumed], run: Run) -> set[int]:
         """Those whose targets do meet the profiles that they were assumed to meet."""
-        by_id = {id(one): one for one in rows}
         verified = set(assumed)
         changed = True
         while changed:
             changed = False
             for one in list(verified):
                 for target, url in assumed[one]:
-                    if target not in verified and not self._rules.references.conforms(by_id[target], url, run):
+                    if target not in verified and not self._conforms(target, url, run):
                         verified.discard(one)
                         changed = True
                         break
         return verified
 
-    def _root(self, name: str, urls: tuple[str, ...]) -> Plan | None:
-        key = name, urls
-        if key not in self._roots:
-            made = self._make(name, urls) if len(self._roots) < _MOST_SETS else None
-            if made is None:
-                return None
+    def _conforms(self, number: int, url: str, run: Run) -> bool:
+        target = next(one for _, _, one in run.bundle.rows if id(one) == number)
+        return self._rules.references.conforms(target, url, run)
+
+    def _root(self, key: tuple[str, tuple[str, ...]]) -> Plan | None:
+        made = self._make(*key) if len(self._roots) < _MOST_SETS else None
+        if made is not None:
             self._roots[key] = made
-        return self._roots[key]
+        return made
 
     def _make(self, name: str, urls: tuple[str, ...]) -> Plan | None:
         base = self._rules.types.element(name)
