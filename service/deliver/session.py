@@ -5,6 +5,7 @@ https://www.rfc-editor.org/rfc/rfc9325 (TLS 1.2 or later), https://requests.read
 
 import ssl
 from collections.abc import Mapping
+from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,15 +38,35 @@ def open_session(settings: ReceiverSettings) -> requests.Session:
     return session
 
 
+class _Session(requests.Session):
+    """Nothing of the environment, no redirects, no cookies: each request stands for itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.headers["User-Agent"] = _AGENT
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: where it would lead is not asked."""
+
+
 class _Transport(HTTPAdapter):
-    """Connections by one TLS context, which knows certificates and our own key."""
+    """Connections by one TLS context, which knows certificates and our own key; looked up once for each host."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
+        self._pools: dict[str, Any] = {}
         super().__init__(pool_connections=2, pool_maxsize=2, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
         super().init_poolmanager(connections, maxsize, block, **self._tls(), **kwargs)
+
+    def get_connection_with_tls_context(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+        host = "/".join(str(request.url).split("/", 3)[:3])
+        if host not in self._pools:
+            self._pools[host] = super().get_connection_with_tls_context(request, *args, **kwargs)
+        return self._pools[host]
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         return super().proxy_manager_for(proxy, **self._tls(), **kwargs)
@@ -70,9 +91,7 @@ class _Pinned(ssl.SSLContext):
 
 
 def _plain(options: Mapping[str, Any], *, pinned: bool) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False
-    session.headers["User-Agent"] = _AGENT
+    session = _Session()
     own = options.get("pinned") if pinned else None
     context = _pinned(own) if own else create_urllib3_context(ssl_minimum_version=ssl.TLSVersion.TLSv1_2)
     # Without an authority of its own: those that `certifi` lists.
@@ -81,7 +100,8 @@ def _plain(options: Mapping[str, Any], *, pinned: bool) -> requests.Session:
         _readable(options, "authority")
     if "certificate_file" in options:
         _own_certificate(context, options)
-    session.mount("https://", _Transport(context))
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, _Transport(context))
     if "proxy" in options:
         session.proxies = {"https": options["proxy"]}
     return session

@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/http.html, https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
 """
 
+import functools
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.exceptions import ConnectTimeout, RequestException, SSLError, Timeout
+from requests.hooks import default_hooks
+from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from service.deliver.receivers.base import Limits, TransportError
@@ -65,8 +68,9 @@ def exchange(
     deadline = time.monotonic() + limits.total
     timeout = (limits.connect, min(limits.read, limits.total))
     try:
-        with session.request(
-            method, url, data=body, headers=dict(headers or {}), timeout=timeout, allow_redirects=False, stream=True
+        request = _prepared(session, method, url, body, headers or {})
+        with session.send(
+            request, timeout=timeout, allow_redirects=False, stream=True, proxies=session.proxies
         ) as response:
             content = _content(response, limits, deadline)
             return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, content)
@@ -78,6 +82,28 @@ def exchange(
     except (RequestException, HTTPError, OSError) as error:
         found = issue("deliver.connection", url=shown(url), reason=type(error).__name__)
         raise TransportError(found, sent=not _never_connected(error)) from None
+
+
+def _prepared(
+    session: requests.Session, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
+) -> requests.PreparedRequest:
+    """What `Session.prepare_request` makes of bytes, which asks at each request what never changes: no cookies."""
+    made = requests.PreparedRequest()
+    made.method, made.url, made.body, made.hooks = method, _address(url), body, default_hooks()
+    made.headers = CaseInsensitiveDict[Any](session.headers)
+    made.headers.update(headers)
+    made.prepare_content_length(body)
+    if session.auth is not None:
+        made.prepare_auth(session.auth)
+    return made
+
+
+@functools.lru_cache(maxsize=64)
+def _address(url: str) -> str:
+    """The address as a request has it: with what may not stand in it encoded."""
+    made = requests.PreparedRequest()
+    made.prepare_url(url, None)
+    return str(made.url)
 
 
 def _never_connected(error: BaseException) -> bool:
