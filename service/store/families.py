@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from service.fhir.json import parse
-from service.store.tables import document, document_resource, document_version
+from service.store.tables import document, document_resource, document_version, resource
 
 
 def hidden(organisation: str, system: str, family: str) -> str:
@@ -15,8 +15,8 @@ def hidden(organisation: str, system: str, family: str) -> str:
     return hashlib.sha256("\n".join((organisation, system, family)).encode()).hexdigest()[:32]
 
 
-def of_plan(connection: Connection, rid: int, plan: Mapping[str, Any], organisation: str) -> str:
-    """The family of a plan: that of the document it came with, else that of its subject."""
+def of_plan(connection: Connection, id_: str, plan: Mapping[str, Any], organisation: str) -> str:
+    """The family of the plan `id_`: that of the document it came with, else that of its subject."""
     statement = (
         select(document.c.organisation, document.c.system, document_version.c.body)
         .join(document_resource, document_resource.c.did == document.c.did)
@@ -24,7 +24,8 @@ def of_plan(connection: Connection, rid: int, plan: Mapping[str, Any], organisat
             document_version,
             (document_version.c.did == document.c.did) & (document_version.c.version == document.c.version),
         )
-        .where(document_resource.c.rid == rid)
+        .join(resource, resource.c.rid == document_resource.c.rid)
+        .where(resource.c.type == "CarePlan", resource.c.id == id_)
         .order_by(document.c.did)
         .limit(1)
     )

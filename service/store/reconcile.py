@@ -20,8 +20,8 @@ from service.store.parameters import parameter_id
 from service.store.raw import Statement
 from service.store.reading import read, vread
 from service.store.recipients import NOBODY, Grant, Granted, about, granted, oid, organisations
-from service.store.records import Written
-from service.store.resources import NOW, Current, Key, current
+from service.store.records import Stored, Written
+from service.store.resources import NOW, Key, current
 from service.store.tables import reference, resource, version
 from service.store.visibility import EVERYTHING
 
@@ -55,12 +55,13 @@ def settle(
     """Bring the outbox in line with what was just written. `here` are resources that are known already."""
     known = here or {}
     changed = {key: one for key, one in written.items() if one.status in ("created", "updated", "deleted")}
-    plans = {key[1] for key in changed if key[0] == "CarePlan"}
+    plans = {key[1]: one.stored for key, one in changed.items() if key[0] == "CarePlan"}
     for key, one in changed.items():
         if key[0] == "Consent":
-            plans |= {reference_.partition("/")[2] for reference_ in _about(connection, key, one, known)}
+            for reference_ in _about(connection, key, one, known):
+                plans.setdefault(reference_.partition("/")[2])
     for id_ in sorted(plans):
-        reconcile(connection, id_, now, here=known, family=family)
+        reconcile(connection, id_, now, here=known, family=family, stored=plans[id_])
 
 
 def reconcile(
@@ -70,24 +71,24 @@ def reconcile(
     *,
     here: Mapping[str, Resource],
     family: str | None = None,
+    stored: Stored | None = None,
 ) -> None:
-    """Bring the outbox in line with what the store says now of the plan `id_` and of the permissions for it."""
-    key = ("CarePlan", id_)
-    row = current(connection, [key]).get(key)
-    if row is None:
+    """Bring the outbox in line with what the store says now of the plan `id_` and of the permissions for it.
+
+    `stored` is the plan where this transaction has just written it; nobody else can change it then.
+    """
+    stored = stored or _locked(connection, ("CarePlan", id_))
+    if stored is None:
         return
-    plan = None if row.deleted else here.get("/".join(key)) or _read(connection, key)
-    who = NOBODY if plan is None else _granted(connection, row, plan, here, now)
+    reference_ = stored.reference
+    plan = None if stored.deleted else here.get(reference_) or stored.resource()
+    who = NOBODY if plan is None else _granted(connection, plan, stored.organisation, here, now)
     # Locked: a worker either has a row in hand by now, or meets it as it is left here.
-    have = outbox.of(connection, ["/".join(key)], lock=True)
+    have = outbox.of(connection, [reference_], lock=True)
     if not have and not who.recipients:
         return
-    name = (
-        next(iter(have)).family
-        if have
-        else family or families.of_plan(connection, row.rid, plan or {}, row.organisation)
-    )
-    case = _Case(connection, "/".join(key), row.version, name, RETIRED if plan is None else NO_LONGER, now)
+    name = have[0].family if have else family or families.of_plan(connection, id_, plan or {}, stored.organisation)
+    case = _Case(connection, reference_, stored.version, name, RETIRED if plan is None else NO_LONGER, now)
     for receiver in sorted({*who.recipients, *(one.receiver for one in have)}):
         own = [one for one in have if one.receiver == receiver]
         grant = who.recipients.get(receiver)
@@ -165,8 +166,10 @@ def _may_be_there(one: Delivery, now: int) -> bool:
     return one.state == DELIVERED or bool(one.doubt) or one.in_hand(now)
 
 
-def _granted(connection: Connection, row: Current, plan: Resource, known: Mapping[str, Resource], now: int) -> Granted:
-    consents = _consents(connection, f"CarePlan/{plan['id']}", row.organisation, known)
+def _granted(
+    connection: Connection, plan: Resource, organisation: str, known: Mapping[str, Resource], now: int
+) -> Granted:
+    consents = _consents(connection, f"CarePlan/{plan['id']}", organisation, known)
     named = organisations(plan, consents)
     missing = [(one.partition("/")[0], one.partition("/")[2]) for one in named if one not in known]
     found = {one: known[one] for one in named if one in known}
@@ -191,6 +194,10 @@ def _about(connection: Connection, key: Key, written: Written, known: Mapping[st
     now = set() if stored.deleted else about(known.get(stored.reference) or stored.resource())
     before = vread(connection, *key, stored.version - 1, EVERYTHING) if stored.version > 1 else None
     return now | (about(before.resource()) if before is not None and not before.deleted else set())
+
+
+def _locked(connection: Connection, key: Key) -> Stored | None:
+    return read(connection, *key, EVERYTHING) if current(connection, [key]) else None
 
 
 def _read(connection: Connection, key: Key) -> Resource | None:
