@@ -3,7 +3,7 @@
 import copy
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,15 +70,21 @@ def test_says_the_same_of_our_outputs(file: Path) -> None:
     assert quick == slow
 
 
-def test_most_of_our_outputs_are_told_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[bool] = []
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """What the quick way says from now on, resource by resource."""
+    said: list[bool] = []
     is_clean = Clean.is_clean
 
     def noted(self: Clean, *given: Any) -> bool:
-        told.append(is_clean(self, *given))
-        return told[-1]
+        said.append(is_clean(self, *given))
+        return said[-1]
 
     monkeypatch.setattr(Clean, "is_clean", noted)
+    return said
+
+
+def test_most_of_our_outputs_are_told_quickly(told: list[bool]) -> None:
     for _, bundle in bundles():
         QUICK.validate(bundle, options=Options(best_practice="ignore"))
     assert len(told) > 200
@@ -165,21 +171,56 @@ def test_the_same_keys_with_one_more_or_less_are_another_matter(change: str) -> 
         assert quick == slow, key
 
 
-def test_begins_anew_where_there_were_too_many_kinds_of_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_begins_anew_where_there_were_too_many_kinds_of_objects(
+    monkeypatch: pytest.MonkeyPatch, told: list[bool]
+) -> None:
     monkeypatch.setattr("service.validation.clean.plans.MOST_PASSES", 3)
     validator = Validator(core())
-    asked: list[bool] = []
-    is_clean = Clean.is_clean
-
-    def noted(self: Clean, *given: Any) -> bool:
-        asked.append(is_clean(self, *given))
-        return asked[-1]
-
-    monkeypatch.setattr(Clean, "is_clean", noted)
     names: list[dict[str, Any]] = [{"family": "A"}, {"text": "B"}, {"use": "usual"}]
     for given in (names[:2], names, names[:2]):
         assert validator.validate({"resourceType": "Patient", "name": given}, options=NO_ADVICE) == []
-    assert asked == [True, False, True]
+    assert told == [True, False, True]
+
+
+def provenance() -> tuple[Any, Any, Any]:
+    """A Bundle with a Provenance that names the custodian as the Finnish profile has it; it, and the custodian."""
+    for _, bundle in bundles():
+        for entry in bundle["entry"]:
+            for agent in entry["resource"].get("agent", ()):
+                if "role" in agent:
+                    return bundle, entry["resource"], agent
+    raise AssertionError("none of the outputs has one")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda agent: agent.pop("role"),
+        lambda agent: agent["role"].append({"text": "a role in words"}),
+        lambda agent: agent["role"].insert(0, {"coding": [{"code": "1"}]}),
+        lambda agent: agent["role"][0]["coding"][0].pop("system"),
+        lambda agent: agent["role"][0]["coding"][0].update(system="urn:oid:1.2.3"),
+        lambda agent: agent["role"][0]["coding"][0].update(_system={"id": "a"}),
+        lambda agent: agent["role"].append(agent["role"][0]),
+    ],
+)
+def test_slices_told_apart_by_whether_there_is_a_value(change: Callable[[Any], Any]) -> None:
+    bundle, _, agent = provenance()
+    change(agent)
+    quick, slow = both(bundle)
+    assert quick == slow
+
+
+def test_what_was_right_before_is_asked_again_where_there_is_more_of_it(told: list[bool]) -> None:
+    """Urls that may stand together and codes of a value set are remembered."""
+    bundle, found, agent = provenance()
+    assert not any(one.is_error for one in QUICK.validate(bundle, options=NO_ADVICE))
+    assert all(told)
+    found["extension"].append(copy.deepcopy(found["extension"][0]))
+    agent["type"]["coding"][0]["code"] = "no such code"
+    quick, slow = both(bundle)
+    assert quick == slow
+    assert len({one.pointer for one in quick if one.is_error}) > 1
 
 
 def narratives() -> list[str]:

@@ -9,7 +9,7 @@ from service.fhir.values import PRIMITIVES
 from service.validation import patterns
 from service.validation.clean.asks import Spec
 from service.validation.clean.passes import Plan
-from service.validation.clean.plans import Around, Plans
+from service.validation.clean.plans import Around, Asked, Plans
 from service.validation.clean.slices import Slicing, plain_slicing
 from service.validation.places import Place
 from service.validation.references import is_absolute
@@ -100,7 +100,7 @@ class Extended:
             return None
         more, asks = self._plans.asks.of_specs(self._base, "Extension", tuple(specs))
         place = (*self._holder, "modifierExtension" if self._is_modifier else "extension")
-        return self._plans.object("Extension", place, (*specs, *more), asks, around)
+        return self._plans.object(Asked("Extension", place, (*specs, *more), asks, around))
 
     def _may_stand(self, found: "Definition") -> bool:
         parent = self._around.url if self._around else None

@@ -10,7 +10,7 @@ from service.fhir.model import choice_key
 from service.validation.clean import lexical
 from service.validation.clean.asks import Asks, Spec, child_ask
 from service.validation.clean.passes import Ask, Known, Listed, Literal, Many, One, Other, Part, Pass, Plan, Text, write
-from service.validation.clean.slices import by_type, plain_slicing
+from service.validation.clean.slices import Slicing, by_type, plain_slicing
 from service.validation.compiler import Compiler
 from service.validation.places import Place
 from service.validation.run import Json, Run
@@ -31,6 +31,17 @@ class Around(NamedTuple):
     parts: frozenset[str] | None
 
 
+class Asked(NamedTuple):
+    """What is asked of the objects at one place, which are of the type (or backbone element) `node`: `specs` of what is
+    in them, `asks` of themselves."""
+
+    node: str
+    place: Place
+    specs: tuple[Spec, ...]
+    asks: tuple[Ask, ...] = ()
+    around: Around | None = None
+
+
 class Plans:
     """Makes plans."""
 
@@ -40,12 +51,9 @@ class Plans:
         self.asks = Asks(self.compiler)
         self.passes = 0
 
-    def object(
-        self, node: str, place: Place, specs: tuple[Spec, ...], asks: tuple[Ask, ...] = (), around: Around | None = None
-    ) -> Plan:
-        """The plan of an object of the type (or backbone element) `node`, with what `specs` ask of what is in it and
-        `asks` of itself."""
-        return Plan(Draft(self, node, place, specs, asks, around).made)
+    def object(self, asked: Asked) -> Plan:
+        """The plan of objects of which this is asked."""
+        return Plan(Draft(self, asked).made)
 
     @property
     def is_full(self) -> bool:
@@ -80,21 +88,9 @@ class Layout:
 class Draft:
     """What a plan is made of."""
 
-    def __init__(
-        self,
-        plans: Plans,
-        node: str,
-        place: Place,
-        specs: tuple[Spec, ...],
-        asks: tuple[Ask, ...],
-        around: Around | None,
-    ) -> None:
+    def __init__(self, plans: Plans, asked: Asked) -> None:
         self._plans = plans
-        self._node = node
-        self._place = place
-        self._specs = specs
-        self._asks = asks
-        self._around = around
+        self._node, self._place, self._specs, self._asks, self._around = asked
         self._parts: dict[str, Part | None] = {}  # by key; None: not for the quick way
 
     def made(self, keys: tuple[str, ...]) -> Pass | None:
@@ -201,13 +197,14 @@ class Draft:
 
             return Listed(Extended(plans, key, place, specs, self._around).check, *count)
         inner, asks = plans.asks.of_item(element, type_name, specs)
+        asked = Asked(type_name, place, inner, asks)
         found = [
             plain_slicing(plans.compiler, one.branch, element, {key: type_name}) for one in specs if one.branch.slices
         ]
         sliced = [one for one in found if one]
         if sliced:
-            return Listed(Slicings(plans, type_name, place, inner, asks, element, sliced).check, *count)
-        one = One(plans.object(type_name, place, inner, asks))
+            return Listed(Slicings(plans, asked, element, sliced).check, *count)
+        one = One(plans.object(asked))
         return Many(one, *count) if repeats else one
 
     def _primitive(self, type_name: str, element: Json, specs: tuple[Spec, ...], count: Count | None) -> Part:
@@ -226,26 +223,18 @@ class Draft:
         part = self._part(key[1:], layout, frozenset(()))
         if not isinstance(part, Text | Literal | Other) or part.asks:
             return None
-        return One(self._plans.object("Element", (*self._place, key), field.specs), '"id" in {} or ')
+        return One(self._plans.object(Asked("Element", (*self._place, key), field.specs)), '"id" in {} or ')
 
 
 class Slicings:
     """The items of an element that has slices: each is walked by the plan of all slices that it belongs to."""
 
-    def __init__(
-        self,
-        plans: Plans,
-        node: str,
-        place: Place,
-        specs: tuple[Spec, ...],
-        asks: tuple[Ask, ...],
-        element: Json,
-        slicings: list[Any],
-    ) -> None:
-        unique = {one.mark: one for one in slicings}
-        self._slicings = tuple(unique.values())
-        self._same = {one.mark: [other for other in slicings if other.mark == one.mark] for one in self._slicings}
-        self._given = plans, node, place, specs, asks, element
+    def __init__(self, plans: Plans, asked: Asked, element: Json, slicings: list[Slicing]) -> None:
+        alike: dict[bytes, list[Slicing]] = {}  # those that tell items apart in the same way
+        for one in slicings:
+            alike.setdefault(one.mark, []).append(one)
+        self._alike = tuple(alike.values())
+        self._given = plans, asked, element
         self._plans: dict[tuple[int | None, ...], Plan] = {}
 
     def check(self, value: list[Any], run: Run) -> bool:
@@ -253,27 +242,26 @@ class Slicings:
         for item in value:
             if type(item) is not dict:
                 return False
-            numbers = tuple([one.number(item) for one in self._slicings])
-            plan = self._plans.get(numbers)
-            if plan is None:
-                plan = self._plans[numbers] = self._plan(numbers)
-            if not plan[tuple(item)](item, run):
+            numbers = tuple([alike[0].number(item) for alike in self._alike])
+            if numbers not in self._plans:
+                self._plans[numbers] = self._plan(numbers)
+            if not self._plans[numbers][tuple(item)](item, run):
                 return False
             found.append(numbers)
-        return all(
-            one.counts([numbers[index] for numbers in found])
-            for index, slicing in enumerate(self._slicings)
-            for one in self._same[slicing.mark]
-        )
+        for alike, given in zip(self._alike, zip(*found, strict=True), strict=True):
+            for one in alike:
+                if not one.counts(given):
+                    return False
+        return True
 
     def _plan(self, numbers: tuple[int | None, ...]) -> Plan:
-        plans, node, place, specs, asks, element = self._given
+        plans, asked, element = self._given
         extra: list[Spec] = []
-        for number, slicing in zip(numbers, self._slicings, strict=True):
+        for number, alike in zip(numbers, self._alike, strict=True):
             if number is not None:
-                extra += [Spec(one.slices[number], element) for one in self._same[slicing.mark]]
-        more, further = plans.asks.of_slices(element, node, tuple(extra))
-        return plans.object(node, place, (*specs, *extra, *more), (*asks, *further))
+                extra += [Spec(one.slices[number], element) for one in alike]
+        more, further = plans.asks.of_slices(element, asked.node, tuple(extra))
+        return plans.object(asked._replace(specs=(*asked.specs, *extra, *more), asks=(*asked.asks, *further)))
 
 
 def _least(branch: Branch) -> int:

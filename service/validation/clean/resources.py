@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from service.validation.bundles import check_bundle
 from service.validation.clean.asks import Spec
 from service.validation.clean.passes import Plan
-from service.validation.clean.plans import Plans
+from service.validation.clean.plans import Asked, Plans
 from service.validation.questionnaires import check_response
 from service.validation.run import Json, Run
 
@@ -120,4 +120,4 @@ class Clean:
             return None
         given = tuple(Spec(one, base) for one in trees if one is not None)
         more, asks = self._plans.asks.of_specs(base, name, given)
-        return self._plans.object(name, (name,), (*given, *more), asks)
+        return self._plans.object(Asked(name, (name,), (*given, *more), asks))

@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/profiling.html#discriminator
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from service.fhir.json import canonical
@@ -51,7 +52,7 @@ class Slicing:
                 return number
         return None
 
-    def counts(self, numbers: list[int | None]) -> bool:
+    def counts(self, numbers: Sequence[int | None]) -> bool:
         """Whether items of these slices are neither too few nor too many of any slice."""
         if self.is_closed and None in numbers:
             return False
