@@ -20,7 +20,8 @@ ORDER = ("child", "guardian", "other", "professional", "organisation")
 SHORTEST = 11
 """Texts shorter than a HETU are of interest to no rule."""
 
-Step = tuple[int, Shape]
+Step = tuple[int, Shape, Any]
+"""What is done with a field or an entry: its sort, its shape, the steps of its fields (of a list: of each entry)."""
 Path = tuple[Any, Any]
 """A place in the document: the place around it, and the key or index in that; the document itself is ()."""
 
@@ -44,15 +45,24 @@ class Found(Struct, eq=False):
 
 Leaf = tuple[Any, Any, Shape, Found | None]
 """The same for a reference, a time or a text: there are many, and an unnamed tuple is made and read faster."""
+_NONE: Mapping[Any, Step] = {}
 
 
 def _lists() -> dict[str, list[Found]]:
     return defaultdict(list)
 
 
+def _texts() -> dict[str, str]:
+    return defaultdict(str)
+
+
 @dataclass(slots=True)
 class Facts:
-    """A document that satisfies its schema, by what the rules look for."""
+    """A document that satisfies its schema, by what the rules look for.
+
+    `objects` are by the `$defs` name, `entities` by their kind; `named` are the people and organisations by their local
+    ids, `kinds` the kinds of these. Lists and kinds are empty where there is nothing.
+    """
 
     document: Mapping[str, Any]
     test_mode: bool
@@ -63,15 +73,7 @@ class Facts:
     times: list[Leaf] = field(default_factory=list)
     strings: list[Leaf] = field(default_factory=list)
     named: dict[str, Found] = field(default_factory=dict)
-
-    def of(self, name: str) -> list[Found]:
-        """Every object of a `$defs` name."""
-        return self.objects.get(name, [])
-
-    def kind(self, local: str) -> str:
-        """The kind of the person or organisation of that local id; empty where there is none."""
-        found = self.named.get(local)
-        return found.shape.entity or "" if found else ""
+    kinds: dict[str, str] = field(default_factory=_texts)
 
     def person(self, local: str) -> Mapping[str, Any]:
         """The person or organisation of that local id; empty where there is none."""
@@ -86,7 +88,7 @@ class Facts:
         return local
 
     def _names(self) -> Iterator[str]:
-        for found in self.of("name"):
+        for found in self.objects["name"]:
             for name in (found.value["family"], *found.value["given"], found.value.get("call", "")):
                 if len(name) > 1:
                     yield name.casefold()
@@ -95,10 +97,12 @@ class Facts:
 def gather(document: Mapping[str, Any], shape: Shape, *, test_mode: bool) -> Facts:
     """The facts of a document that satisfies the schema of `shape`."""
     facts = Facts(document, test_mode, day(document["recorded"]))
-    _walk(document.items(), _steps(shape), (), None, facts)
+    _walk(document.items(), _steps(shape), None, (), None, facts)
     for kind in ORDER:
-        for found in facts.entities.get(kind, ()):
-            facts.named.setdefault(found.value["id"], found)
+        for found in facts.entities[kind]:
+            local = found.value["id"]
+            if local not in facts.named:
+                facts.named[local], facts.kinds[local] = found, kind
     return facts
 
 
@@ -112,24 +116,30 @@ def pointer(path: Any) -> str:
 
 
 def _walk(
-    values: Iterable[tuple[Any, Any]], steps: Mapping[Any, Step], path: Any, around: Found | None, facts: Facts
+    values: Iterable[tuple[Any, Any]],
+    steps: Mapping[Any, Step],
+    every: Step | None,
+    path: Any,
+    around: Found | None,
+    facts: Facts,
 ) -> None:
-    """Walks the fields of an object, or the entries of a list: those have one step, under None."""
-    every = steps.get(None)
+    """Walks the fields of an object by their steps, or the entries of a list, which all have the one step `every`."""
     for name, value in values:
-        step = every or steps.get(name)
-        if step is None:
+        if every is not None:
+            sort, shape, below = every
+        elif name in steps:
+            sort, shape, below = steps[name]
+        else:
             continue
-        sort, shape = step
         if sort == OBJECT:
             found = Found(value, (path, name), shape, around)
             if shape.name:
                 facts.objects[shape.name].append(found)
             if shape.entity:
                 facts.entities[shape.entity].append(found)
-            _walk(value.items(), _steps(shape), found.path, found if shape.entity else around, facts)
+            _walk(value.items(), below, None, found.path, found if shape.entity else around, facts)
         elif sort == LIST:
-            _walk(enumerate(value), _steps(shape), (path, name), around, facts)
+            _walk(enumerate(value), _NONE, below, (path, name), around, facts)
         elif sort == REFERENCE:
             facts.references.append((value, (path, name), shape, around))
         elif sort == TIME:
@@ -138,12 +148,25 @@ def _walk(
             facts.strings.append((value, (path, name), shape, around))
 
 
-@functools.lru_cache(1024)
-def _steps(shape: Shape) -> Mapping[str | None, Step]:
-    """What to do with each field of an object (or, under None, with the entries of a list)."""
-    below: dict[str | None, Shape]
-    below = {None: shape.items} if shape.items else {name: one.shape for name, one in shape.fields.items()}
-    return {name: (sort, inner) for name, inner in below.items() if (sort := _sort(inner))}
+@functools.lru_cache(64)
+def _steps(root: Shape) -> Mapping[str, Step]:
+    """The steps of the fields of a document."""
+    done: dict[int, dict[str, Step]] = {}
+
+    def fields(shape: Shape) -> dict[str, Step]:
+        if id(shape) not in done:
+            done[id(shape)] = {}
+            below = {name: step(one.shape) for name, one in shape.fields.items()}
+            done[id(shape)].update({name: one for name, one in below.items() if one[0]})
+        return done[id(shape)]
+
+    def step(shape: Shape) -> Step:
+        sort = _sort(shape)
+        if shape.items is not None:
+            return sort, shape, step(shape.items)
+        return sort, shape, fields(shape) if sort == OBJECT else None
+
+    return fields(root)
 
 
 def _sort(shape: Shape) -> int:

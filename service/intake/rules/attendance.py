@@ -11,14 +11,14 @@ FAMILY = ("child", "guardian", "other")
 
 
 def check(facts: Facts) -> Iterator[Issue]:
-    for meeting in facts.of("meeting"):
+    for meeting in facts.objects["meeting"]:
         yield from _meeting(facts, meeting)
 
 
 def _meeting(facts: Facts, meeting: Found) -> Iterator[Issue]:
     status = meeting.value["status"]
     present = [index for index, one in enumerate(meeting.value["participants"]) if one.get("attended")]
-    family = [i for i in present if facts.kind(meeting.value["participants"][i]["person"]) in FAMILY]
+    family = [i for i in present if facts.kinds[meeting.value["participants"][i]["person"]] in FAMILY]
     if status == "held" and not family:
         yield issue("intake.held-without-family", pointer=meeting.at("status"))
     if status == "no-show" and family:

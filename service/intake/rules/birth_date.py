@@ -10,7 +10,7 @@ from service.issues import Issue, issue
 
 
 def check(facts: Facts) -> Iterator[Issue]:
-    for person in (*facts.of("child"), *facts.of("guardian"), *facts.of("otherMember")):
+    for person in (*facts.objects["child"], *facts.objects["guardian"], *facts.objects["otherMember"]):
         if "birthDate" not in person.value:
             continue
         birth = day(person.value["birthDate"])

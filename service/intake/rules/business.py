@@ -8,6 +8,6 @@ from service.issues import Issue, issue
 
 
 def check(facts: Facts) -> Iterator[Issue]:
-    for found in facts.of("organisation"):
+    for found in facts.objects["organisation"]:
         if "businessId" in found.value and not business_id.right(found.value["businessId"].replace("-", "")):
             yield issue("intake.business-id", pointer=found.at("businessId"))

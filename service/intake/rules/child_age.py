@@ -13,9 +13,9 @@ LIMIT = 8
 def check(facts: Facts) -> Iterator[Issue]:
     if facts.document["model"] != "yhdessa-tiimi":
         return
-    starts = [found.value.get("start") for found in facts.of("meeting")]
+    starts = [found.value.get("start") for found in facts.objects["meeting"]]
     days = [when for start in starts if start and (when := day(start))]
-    for child in facts.of("child"):
+    for child in facts.objects["child"]:
         birth = day(child.value["birthDate"])
         if birth is not None and any(_age(birth, when) >= LIMIT for when in days):
             yield issue("intake.child-age", pointer=child.at("birthDate"), limit=LIMIT)

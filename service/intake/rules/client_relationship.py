@@ -15,12 +15,12 @@ PROPOSED = frozenset({"not-started", "cancelled"})
 def check(facts: Facts) -> Iterator[Issue]:
     if facts.document["family"].get("clientRelationship", True):
         return
-    for person in (*facts.of("child"), *facts.of("guardian")):
+    for person in (*facts.objects["child"], *facts.objects["guardian"]):
         if "hetu" in person.value:
             yield issue("intake.no-client-hetu", pointer=person.at("hetu"))
-    for found in facts.of("recipient"):
+    for found in facts.objects["recipient"]:
         if found.value["basis"] == "luovutuslupa":
             yield issue("intake.no-client-luovutuslupa", pointer=found.at("basis"))
-    for found in facts.of("service"):
+    for found in facts.objects["service"]:
         if found.value["status"] not in PROPOSED:
             yield issue("intake.no-client-service", pointer=found.at("status"), value=found.value["status"])

@@ -11,7 +11,7 @@ from service.issues import Issue, issue
 
 
 def check(facts: Facts) -> Iterator[Issue]:
-    for person in (*facts.of("child"), *facts.of("guardian")):
+    for person in (*facts.objects["child"], *facts.objects["guardian"]):
         if "hetu" in person.value:
             yield from _one(person.value["hetu"], person.at("hetu"), facts)
 

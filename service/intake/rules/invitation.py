@@ -16,7 +16,7 @@ BINDING = frozenset({"booked", "checked-in", "started", "held"})
 def check(facts: Facts) -> Iterator[Issue]:
     if facts.document["model"] != "yhdessa-aika":
         return
-    for meeting in facts.of("meeting"):
+    for meeting in facts.objects["meeting"]:
         yield from _meeting(facts, meeting)
 
 
@@ -25,7 +25,7 @@ def _meeting(facts: Facts, meeting: Found) -> Iterator[Issue]:
     permission = meeting.value.get("invitationPermission")
     for index, one in enumerate(meeting.value["participants"]):
         person = facts.person(one["person"])
-        if facts.kind(one["person"]) != "professional" or one["person"] == meeting.value["nearWorker"]:
+        if facts.kinds[one["person"]] != "professional" or one["person"] == meeting.value["nearWorker"]:
             continue
         if person.get("profession") == "tulkki":
             continue

@@ -14,7 +14,7 @@ SECTORS = ("health", "social")
 
 def check(facts: Facts) -> Iterator[Issue]:
     seen: set[tuple[Any, ...]] = set()
-    for found in facts.of("recipient"):
+    for found in facts.objects["recipient"]:
         value = found.value
         if value["basis"] == "luovutuslupa":
             yield from _luovutuslupa(facts, found)
@@ -36,7 +36,7 @@ def _luovutuslupa(facts: Facts, found: Found) -> Iterator[Issue]:
 def _own_sector(facts: Facts) -> str:
     """The sector of the register's own organisation, where the document describes it; else it is not judged."""
     register = facts.document["source"]["organisation"]
-    for one in facts.of("organisation"):
+    for one in facts.objects["organisation"]:
         if one.value.get("oid") == register:
             return str(one.value["sector"])
     return "social"

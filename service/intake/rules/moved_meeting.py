@@ -7,7 +7,7 @@ from service.issues import Issue, issue
 
 
 def check(facts: Facts) -> Iterator[Issue]:
-    for found in facts.of("meeting"):
+    for found in facts.objects["meeting"]:
         moved = found.value.get("cancellation", {}).get("movedTo")
         if moved == found.value["id"]:
             yield issue("intake.moved-to-itself", pointer=found.at("cancellation", "movedTo"))

@@ -8,7 +8,7 @@ from service.issues import Issue, issue
 
 
 def check(facts: Facts) -> Iterator[Issue]:
-    for found in facts.of("nextContact"):
+    for found in facts.objects["nextContact"]:
         plan = found.around
         if plan is None or "made" not in plan.value:
             continue

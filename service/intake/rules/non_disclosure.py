@@ -11,8 +11,8 @@ from service.issues import Issue, issue
 
 
 def check(facts: Facts) -> Iterator[Issue]:
-    people = {one.value["id"]: one for one in facts.of("child")}
-    for found in (*facts.of("guardian"), *facts.of("otherMember")):
+    people = {one.value["id"]: one for one in facts.objects["child"]}
+    for found in (*facts.objects["guardian"], *facts.objects["otherMember"]):
         for relation in found.value["relations"]:
             child = people.get(relation["child"])
             if child is None or not _together(relation, found.value, child.value):

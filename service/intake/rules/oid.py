@@ -14,7 +14,7 @@ def check(facts: Facts) -> Iterator[Issue]:
     for value, path, shape, _ in facts.strings:
         if shape.special == "oid" and _NO_ARC.match(value):
             yield issue("intake.oid-arc", pointer=pointer(path), value=value)
-    for child in facts.of("child"):
+    for child in facts.objects["child"]:
         oid = child.value.get("learnerOid", LEARNERS)
         if not oid.startswith(LEARNERS):
             yield issue("intake.learner-oid", pointer=child.at("learnerOid"), start=LEARNERS)

@@ -8,10 +8,10 @@ from service.issues import Issue, issue
 
 
 def check(facts: Facts) -> Iterator[Issue]:
-    for found in facts.of("permission"):
+    for found in facts.objects["permission"]:
         yield from _revocation(found)
         yield from _givers(facts, found)
-    for found in facts.of("invitationPermission"):
+    for found in facts.objects["invitationPermission"]:
         yield from _givers(facts, found)
 
 
@@ -30,12 +30,12 @@ def _revocation(found: Found) -> Iterator[Issue]:
 def _givers(facts: Facts, found: Found) -> Iterator[Issue]:
     """A reference that points nowhere is another rule's business."""
     givers = found.value["givenBy"]
-    if all(facts.kind(giver) for giver in givers) and not any(_may_give(facts, giver) for giver in givers):
+    if all(facts.kinds[giver] for giver in givers) and not any(_may_give(facts, giver) for giver in givers):
         yield issue("intake.permission-giver", pointer=found.at("givenBy"))
 
 
 def _may_give(facts: Facts, giver: str) -> bool:
-    kind = facts.kind(giver)
+    kind = facts.kinds[giver]
     if kind == "guardian":
         return any(relation.get("custody") != "none" for relation in facts.person(giver)["relations"])
     return kind == "child"

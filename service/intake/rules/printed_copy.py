@@ -7,8 +7,8 @@ from service.issues import Issue, issue
 
 
 def check(facts: Facts) -> Iterator[Issue]:
-    for found in facts.of("printedCopy"):
-        if found.around is None or facts.kind(found.value["to"]) != "organisation":
+    for found in facts.objects["printedCopy"]:
+        if found.around is None or facts.kinds[found.value["to"]] != "organisation":
             continue
         agreed = {
             one["organisation"]

@@ -14,7 +14,7 @@ from service.issues import Issue, issue
 
 
 def check(facts: Facts) -> Iterator[Issue]:
-    across = {kind: [one.value["id"] for one in facts.entities.get(kind, ())] for kind in ACROSS}
+    across = {kind: [one.value["id"] for one in facts.entities[kind]] for kind in ACROSS}
     inside: dict[tuple[str, int], list[str]] = {}
     for kind, entities in facts.entities.items():
         if kind not in NAMED and kind not in ACROSS and kind != "relation":
@@ -23,7 +23,7 @@ def check(facts: Facts) -> Iterator[Issue]:
     for value, path, shape, around in facts.references:
         kinds = shape.reference
         if _all_named(kinds):
-            if facts.kind(value) not in kinds:
+            if facts.kinds[value] not in kinds:
                 yield _misnamed(facts, Found(value, path, shape, around))
             continue
         known = across[kinds[0]] if kinds[0] in ACROSS else _around(inside, kinds[0], around)
@@ -39,7 +39,7 @@ def _all_named(kinds: tuple[str, ...]) -> bool:
 
 
 def _misnamed(facts: Facts, found: Found) -> Issue:
-    kind = facts.kind(found.value)
+    kind = facts.kinds[found.value]
     if not kind:
         fitting = [local for local, one in facts.named.items() if one.shape.entity in found.shape.reference]
         return _nowhere(facts, found, fitting, None)
@@ -67,7 +67,7 @@ def _around(inside: dict[tuple[str, int], list[str]], kind: str, around: Found |
 
 
 def _circles(facts: Facts) -> Iterator[Issue]:
-    for found in facts.of("organisation"):
+    for found in facts.objects["organisation"]:
         seen = {found.value["id"]}
         above = found.value.get("partOf")
         while above is not None and above not in seen:

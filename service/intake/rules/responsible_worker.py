@@ -12,19 +12,19 @@ LAY = frozenset({"kokemusasiantuntija", "vapaaehtoinen", "tulkki"})
 
 
 def check(facts: Facts) -> Iterator[Issue]:
-    for found in (*facts.of("plan"), *facts.of("careTeam")):
+    for found in (*facts.objects["plan"], *facts.objects["careTeam"]):
         for index, worker in enumerate(found.value.get("responsibleWorkers", ())):
             yield from _one(facts, worker, found.at("responsibleWorkers", index))
-    for found in facts.of("participant"):
+    for found in facts.objects["participant"]:
         if found.around is not None:
             yield from _roles(facts, found, found.around, None)
-    for found in facts.of("member"):
+    for found in facts.objects["member"]:
         if found.around is not None:
             yield from _roles(facts, found, found.around, found.around.value["responsibleWorkers"])
 
 
 def _one(facts: Facts, worker: str, pointer: str) -> Iterator[Issue]:
-    if facts.kind(worker) in ("child", "guardian", "other"):
+    if facts.kinds[worker] in ("child", "guardian", "other"):
         yield issue("intake.responsible-not-professional", pointer=pointer)
     elif facts.person(worker).get("profession") in LAY:
         yield issue("intake.responsible-lay", pointer=pointer, profession=facts.person(worker)["profession"])

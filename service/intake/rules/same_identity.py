@@ -13,15 +13,15 @@ Identity = Callable[[Mapping[str, Any]], tuple[str, ...] | None]
 
 
 def check(facts: Facts) -> Iterator[Issue]:
-    people = (*facts.of("child"), *facts.of("guardian"))
+    people = (*facts.objects["child"], *facts.objects["guardian"])
     yield from _clashes(people, lambda one: (one["hetu"],) if "hetu" in one else None)
-    yield from _clashes(facts.of("child"), lambda one: _pair(one.get("temporaryId")))
-    yield from _clashes(facts.of("organisation"), lambda one: (one["oid"],) if "oid" in one else None)
-    yield from _clashes(facts.of("organisation"), _business)
-    yield from _clashes(facts.of("professional"), _role)
-    yield from _differing(facts.of("place"), lambda one: (one["id"],), lambda one: one, "intake.place-differs")
+    yield from _clashes(facts.objects["child"], lambda one: _pair(one.get("temporaryId")))
+    yield from _clashes(facts.objects["organisation"], lambda one: (one["oid"],) if "oid" in one else None)
+    yield from _clashes(facts.objects["organisation"], _business)
+    yield from _clashes(facts.objects["professional"], _role)
+    yield from _differing(facts.objects["place"], lambda one: (one["id"],), lambda one: one, "intake.place-differs")
     yield from _differing(
-        facts.of("professional"), _practitioner, lambda one: one["name"], "intake.professional-differs"
+        facts.objects["professional"], _practitioner, lambda one: one["name"], "intake.professional-differs"
     )
 
 

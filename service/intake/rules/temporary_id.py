@@ -14,7 +14,7 @@ _SYSTEM = re.compile(r"urn:oid:1\.2\.246\.10\.([1-9]\d{1,7})\.22\.((?:19|20)\d{2
 
 
 def check(facts: Facts) -> Iterator[Issue]:
-    for found in facts.of("child"):
+    for found in facts.objects["child"]:
         if "temporaryId" not in found.value:
             continue
         pointer = found.at("temporaryId", "system")

@@ -8,7 +8,7 @@ from service.issues import Issue, issue
 
 def check(facts: Facts) -> Iterator[Issue]:
     for kind in ORDER:
-        for found in facts.entities.get(kind, ()):
+        for found in facts.entities[kind]:
             local = found.value["id"]
             if facts.named[local] is not found:
                 yield _twice(facts, local, found.at("id"), facts.named[local].at("id"))
@@ -29,7 +29,7 @@ def _twice(facts: Facts, local: str, pointer: str, first: str) -> Issue:
 
 
 def _relations(facts: Facts) -> Iterator[Issue]:
-    for person in (*facts.of("guardian"), *facts.of("otherMember")):
+    for person in (*facts.objects["guardian"], *facts.objects["otherMember"]):
         seen: set[str] = set()
         for index, relation in enumerate(person.value["relations"]):
             if relation["child"] in seen:
