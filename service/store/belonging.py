@@ -6,10 +6,12 @@ What belongs to a plan: what refers to it, what it and these refer to, and the f
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import BindParameter, Connection, Select, and_, func, select
 
 from service.store.parameters import parameter_id
+from service.store.raw import Among
 from service.store.records import Stored
 from service.store.resources import NOW, SHOWN, Key, stored_of
 from service.store.tables import document_resource, reference, resource, version
@@ -34,7 +36,32 @@ _BACK_PARAMS = tuple(sorted(parameter_id(name, code) for name, codes in _BACK.it
 _REFERENCE = re.compile(rb'"reference":"(?:[^"]*/)?([A-Z][A-Za-z]{1,63})/([A-Za-z0-9\-.]{1,64})["/]')
 # A disclosure is noted about its plan, but it is no part of it: it tells of other recipients.
 DISCLOSED = b'"iso-21089-lifecycle"'
-_MANY = 400
+_NOW = Among(lambda ids: select(*SHOWN).select_from(NOW).where(resource.c.id.in_(ids)))
+_REFERRING = Among(
+    lambda targets: (
+        select(reference.c.target, resource.c.type, resource.c.id, resource.c.organisation)
+        .join(resource, resource.c.rid == reference.c.rid)
+        .where(reference.c.param.in_(_BACK_PARAMS), reference.c.target.in_(targets), resource.c.deleted == 0)
+        .order_by(resource.c.rid)
+    )
+)
+
+
+def _beside(ids: list[BindParameter[str]]) -> Select[Any]:
+    own, beside, other = document_resource.alias(), document_resource.alias(), resource.alias()
+    return (
+        select(resource.c.id.label("plan"), other.c.type, other.c.id, other.c.rid)
+        .join(own, own.c.rid == resource.c.rid)
+        .join(beside, beside.c.did == own.c.did)
+        .join(other, other.c.rid == beside.c.rid)
+        .where(resource.c.type == "CarePlan", resource.c.id.in_(ids))
+        .where(other.c.type.in_(FAMILY), other.c.deleted == 0)
+        .order_by(other.c.rid)
+        .distinct()
+    )
+
+
+_BESIDE = Among(_beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +81,16 @@ class _Reached:
     as_of: int | None
     always: Collection[str] = ()
     bodies: dict[Key, Stored | None] = field(default_factory=dict)
+    _links: dict[Key, list[Key]] = field(default_factory=dict)
 
     def fetch(self, keys: Iterable[Key]) -> None:
-        wanted = sorted({key for key in keys if key not in self.bodies})
-        for start in range(0, len(wanted), _MANY):
-            some = wanted[start : start + _MANY]
-            self.bodies.update(dict.fromkeys(some))
-            ids = sorted({id_ for _, id_ in some})
-            statement = select(*SHOWN).select_from(NOW).where(resource.c.id.in_(ids), resource.c.type.in_(TYPES))
-            for row in self.connection.execute(statement):
-                if (row.type, row.id) in self.bodies:
-                    self.bodies[row.type, row.id] = stored_of(row)
+        wanted = [key for key in dict.fromkeys(keys) if key not in self.bodies]
+        if not wanted:
+            return
+        self.bodies.update(dict.fromkeys(wanted))
+        for row in _NOW(self.connection, {id_ for _, id_ in wanted}):
+            if (key := (row[0], row[1])) in self.bodies:
+                self.bodies[key] = Stored(*row)
         if self.as_of is not None:
             late = [one for key in wanted if (one := self.bodies[key]) and one.updated > self.as_of]
             self._rewind([one for one in late if one.type not in self.always])
@@ -88,6 +114,17 @@ class _Reached:
         found = self.bodies.get(key)
         return None if found is None or found.deleted else found
 
+    def links(self, key: Key) -> list[Key]:
+        """What it refers to. Many plans lead to one organisation, which is read once."""
+        if key not in self._links:
+            one = self.get(key)
+            # What was noted about the plan was noted about other things too.
+            body = one.body if one is not None and one.type != "Provenance" else None
+            every = dict.fromkeys(_REFERENCE.findall(body)) if body else ()
+            named = [(kind.decode(), id_.decode()) for kind, id_ in every]
+            self._links[key] = [to for to in named if to[0] in TYPES and to[0] != "CarePlan"]
+        return self._links[key]
+
 
 def belonging(
     connection: Connection, ids: Collection[str], as_of: int | None = None, always: Collection[str] = ()
@@ -96,20 +133,20 @@ def belonging(
 
     With `as_of` (microseconds) everything is as it was at that moment, but the types `always`, which are as they are.
     """
-    owners = _owners(connection, ids)
     reached = _Reached(connection, as_of, always)
-    reached.fetch(("CarePlan", id_) for id_ in owners)
-    found = {id_: {("CarePlan", id_): None} for id_ in owners if reached.get(("CarePlan", id_))}
-    for id_, key in (*_referring(connection, owners, found), *_families(connection, found)):
+    reached.fetch(("CarePlan", id_) for id_ in ids)
+    plans = {id_: plan for id_ in ids if (plan := reached.get(("CarePlan", id_)))}
+    found = {id_: {("CarePlan", id_): None} for id_ in plans}
+    for id_, key in (*_referring(connection, plans), *_families(connection, found)):
         found[id_].setdefault(key)
-    latest: dict[str, Iterable[Key]] = {id_: list(keys) for id_, keys in found.items()}
+    latest = {id_: dict(keys) for id_, keys in found.items()}
     for _ in range(ROUNDS):
         reached.fetch(key for keys in latest.values() for key in keys)
         latest = {id_: _next(reached, keys, found[id_]) for id_, keys in latest.items()}
         for id_, keys in latest.items():
-            found[id_].update(dict.fromkeys(keys))
+            found[id_].update(keys)
     reached.fetch(key for keys in latest.values() for key in keys)
-    return {id_: _made(reached, id_, owners[id_], list(keys)) for id_, keys in found.items()}
+    return {id_: _made(reached, plans[id_], keys) for id_, keys in found.items()}
 
 
 def last_of(connection: Connection, id_: str) -> Stored | None:
@@ -139,62 +176,27 @@ def last_bodies(connection: Connection, keys: Sequence[tuple[str, str, int]]) ->
     return found
 
 
-def _made(reached: _Reached, id_: str, organisation: str, keys: Iterable[Key]) -> Belonging:
+def _made(reached: _Reached, plan: Stored, keys: Iterable[Key]) -> Belonging:
     every = [one for key in keys if (one := reached.get(key)) is not None and not _is_disclosure(one)]
-    plan = next(one for one in every if (one.type, one.id) == ("CarePlan", id_))
-    return Belonging(plan, organisation, tuple(one for one in every if one is not plan))
+    return Belonging(plan, plan.organisation, tuple(one for one in every if one is not plan))
 
 
-def _next(reached: _Reached, keys: Iterable[Key], known: Mapping[Key, None]) -> list[Key]:
+def _next(reached: _Reached, keys: Iterable[Key], known: Mapping[Key, None]) -> dict[Key, None]:
     """What these refer to and was not reached before."""
-    wanted: dict[Key, None] = {}
-    for key in keys:
-        one = reached.get(key)
-        # What was noted about the plan was noted about other things too.
-        if one is None or one.body is None or one.type == "Provenance":
-            continue
-        for match in _REFERENCE.finditer(one.body):
-            target = (match[1].decode(), match[2].decode())
-            if target[0] in TYPES and target[0] != "CarePlan" and target not in known:
-                wanted[target] = None
-    return list(wanted)
+    return {target: None for key in keys for target in reached.links(key) if target not in known}
 
 
 def _is_disclosure(one: Stored) -> bool:
     return one.type == "Provenance" and one.body is not None and DISCLOSED in one.body
 
 
-def _owners(connection: Connection, ids: Collection[str]) -> dict[str, str]:
-    statement = select(resource.c.id, resource.c.organisation).where(
-        resource.c.type == "CarePlan", resource.c.id.in_(sorted(ids))
-    )
-    return {row.id: row.organisation for row in connection.execute(statement)}
-
-
-def _referring(connection: Connection, owners: Mapping[str, str], ids: Collection[str]) -> list[tuple[str, Key]]:
+def _referring(connection: Connection, plans: Mapping[str, Stored]) -> list[tuple[str, Key]]:
     """What refers to each of these plans and is of the same owner: nobody else's Consent permits anything."""
-    targets = [f"CarePlan/{id_}" for id_ in ids]
-    statement = (
-        select(reference.c.target, resource.c.type, resource.c.id, resource.c.organisation)
-        .join(resource, resource.c.rid == reference.c.rid)
-        .where(reference.c.param.in_(_BACK_PARAMS), reference.c.target.in_(targets), resource.c.deleted == 0)
-        .order_by(resource.c.rid)
-    )
-    rows = [(row.target.partition("/")[2], row) for row in connection.execute(statement)]
-    return [(id_, (row.type, row.id)) for id_, row in rows if row.organisation == owners[id_]]
+    rows = _REFERRING(connection, {one.reference for one in plans.values()})
+    found = [(target.partition("/")[2], (kind, id_), whose) for target, kind, id_, whose in rows]
+    return [(plan, key) for plan, key, whose in found if whose == plans[plan].organisation]
 
 
 def _families(connection: Connection, ids: Collection[str]) -> list[tuple[str, Key]]:
     """The family and the places of the documents that each of these plans came with: they may have to be protected."""
-    own, beside, other = document_resource.alias(), document_resource.alias(), resource.alias()
-    statement = (
-        select(resource.c.id.label("plan"), other.c.type, other.c.id, other.c.rid)
-        .join(own, own.c.rid == resource.c.rid)
-        .join(beside, beside.c.did == own.c.did)
-        .join(other, other.c.rid == beside.c.rid)
-        .where(resource.c.type == "CarePlan", resource.c.id.in_(sorted(ids)))
-        .where(other.c.type.in_(FAMILY), other.c.deleted == 0)
-        .order_by(other.c.rid)
-        .distinct()
-    )
-    return [(row.plan, (row.type, row.id)) for row in connection.execute(statement)]
+    return [(plan, (kind, id_)) for plan, kind, id_, _ in _BESIDE(connection, ids)]
