@@ -160,8 +160,10 @@ def _circuit(connection: Connection, receiver: str, retries: Retries, outcomes: 
             failures.append(one)
     answered = any(isinstance(one, Confirmed) or (isinstance(one, Failed) and not one.error.whole) for one in outcomes)
     if answered:
-        circuits.succeeded(connection, receiver, now, confirmed)
-    if not failures:
+        known = circuits.succeeded(connection, receiver, now, confirmed)
+        if not failures:
+            return known
+    elif not failures:
         return circuits.get(connection, receiver)
     last = failures[0].error
     state = circuits.failed(connection, receiver, now, len(failures), last.status or last.issue.key)

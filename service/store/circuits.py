@@ -3,13 +3,15 @@
 closed ─(failures)─▶ open ─(time)─▶ one worker probes with one row ─▶ closed, or open for longer
 """
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
+from service.store.raw import Statement
 from service.store.tables import circuit
-from service.store.upsert import inserting
+from service.store.upsert import inserting, upserting
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +33,17 @@ class Circuit:
         return self.open_until is not None
 
 
+_COLUMNS = tuple(circuit.c[one.name] for one in fields(Circuit))
+_ONE = Statement(select(*_COLUMNS).where(circuit.c.receiver == bindparam("of")))
+
+
 def get(connection: Connection, receiver: str) -> Circuit:
-    row = connection.execute(select(circuit).where(circuit.c.receiver == receiver)).one_or_none()
-    return Circuit(receiver) if row is None else _circuit(row)
+    rows = _ONE(connection, of=receiver)
+    return Circuit(*rows[0]) if rows else Circuit(receiver)
 
 
 def everyone(connection: Connection) -> list[Circuit]:
-    return [_circuit(row) for row in connection.execute(select(circuit).order_by(circuit.c.receiver))]
+    return [Circuit(*row) for row in connection.execute(select(*_COLUMNS).order_by(circuit.c.receiver))]
 
 
 def probe(connection: Connection, receiver: str, now: int, until: int) -> bool:
@@ -46,14 +52,27 @@ def probe(connection: Connection, receiver: str, now: int, until: int) -> bool:
     return int(connection.execute(update(circuit).where(*due).values(open_until=until)).rowcount) == 1
 
 
-def succeeded(connection: Connection, receiver: str, now: int, count: int) -> None:
-    """`count` deliveries have been confirmed: the circuit is closed."""
-    values = {"failures": 0, "openings": 0, "open_until": None, "status": None, "succeeded": now}
-    make = inserting(connection)
-    row = {"receiver": receiver, "failed": None, "delivered": count, **values}
-    more = {**values, "delivered": circuit.c.delivered + count}
-    statement = make(circuit).values(**row).on_conflict_do_update(index_elements=[circuit.c.receiver], set_=more)
-    connection.execute(statement)
+def succeeded(connection: Connection, receiver: str, now: int, count: int) -> Circuit:
+    """`count` deliveries have been confirmed: the circuit is closed; gives what is known now."""
+    statement = _succeeding(connection.dialect.name)
+    return Circuit(*statement(connection, of=receiver, at=now, more=count)[0])
+
+
+@functools.cache
+def _succeeding(backend: str) -> Statement:
+    values: dict[str, Any] = {
+        "failures": 0,
+        "openings": 0,
+        "open_until": None,
+        "status": None,
+        "succeeded": bindparam("at"),
+    }
+    row = {"receiver": bindparam("of"), "failed": None, "delivered": bindparam("more"), **values}
+    again = {**values, "delivered": circuit.c.delivered + bindparam("more")}
+    statement = upserting(backend)(circuit).values(**row)
+    return Statement(
+        statement.on_conflict_do_update(index_elements=[circuit.c.receiver], set_=again).returning(*_COLUMNS)
+    )
 
 
 def failed(connection: Connection, receiver: str, now: int, count: int, status: str) -> Circuit:
@@ -62,14 +81,10 @@ def failed(connection: Connection, receiver: str, now: int, count: int, status: 
     row = {"receiver": receiver, "failures": count, "openings": 0, "status": status, "failed": now, "delivered": 0}
     more = {"failures": circuit.c.failures + count, "status": status, "failed": now}
     statement = make(circuit).values(**row).on_conflict_do_update(index_elements=[circuit.c.receiver], set_=more)
-    return _circuit(connection.execute(statement.returning(circuit)).one())
+    return Circuit(*connection.execute(statement.returning(*_COLUMNS)).one())
 
 
 def open_(connection: Connection, receiver: str, until: int) -> None:
     """Nobody tries the receiver before `until`."""
     values = {"open_until": until, "openings": circuit.c.openings + 1}
     connection.execute(update(circuit).where(circuit.c.receiver == receiver).values(**values))
-
-
-def _circuit(row: Any) -> Circuit:
-    return Circuit(**{name: getattr(row, name) for name in Circuit.__slots__})

@@ -8,13 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, exists, or_, select, update
+from sqlalchemy import BindParameter, Connection, Integer, bindparam, case, exists, or_, select, update
 
-from service.store.outbox import WAITING, Delivery, delivery, literal
-from service.store.raw import Statement
+from service.store.outbox import COLUMNS, WAITING, Delivery, literal, of_columns
+from service.store.raw import Among, Row, Statement
 from service.store.tables import outbox
 
 _OPEN = outbox.c.state == literal(WAITING)
+_AT: BindParameter[int] = bindparam("at")
+_DUE = (outbox.c.receiver == bindparam("of")) & _OPEN & (outbox.c.not_before <= _AT)
 # A row that has been tried this often goes alone: if it is what kills workers, it takes no others along.
 _SUSPECT = 3
 
@@ -40,8 +42,7 @@ class Claim:
 
 def ready(connection: Connection, receiver: str, now: int) -> bool:
     """Whether something may wait for `receiver` that is due."""
-    statement = select(outbox.c.id).where(_due(receiver, now)).limit(1)
-    return connection.execute(statement).first() is not None
+    return bool(_READY(connection, of=receiver, at=now))
 
 
 def claim(connection: Connection, receiver: str, owner: str, now: int, until: int, count: int) -> list[Claim]:
@@ -50,42 +51,11 @@ def claim(connection: Connection, receiver: str, owner: str, now: int, until: in
     Of each family only the oldest row that is open: what comes after it waits for it. Their attempts are counted here,
     not when they end, so that one that kills its worker is seen to.
     """
-    later = outbox.alias()
-    newer = exists(
-        select(later.c.id).where(
-            later.c.reference == outbox.c.reference,
-            later.c.receiver == outbox.c.receiver,
-            later.c.payload == outbox.c.payload,
-            later.c.state == literal(WAITING),
-            later.c.id > outbox.c.id,
-        )
-    )
-    statement = (
-        select(outbox.c.id, outbox.c.attempts, outbox.c.doubt, newer.label("superseded"))
-        .where(_due(receiver, now), ~_blocked(now))
-        .order_by(outbox.c.not_before, outbox.c.id)
-        .limit(count)
-        .with_for_update(skip_locked=True, of=outbox)
-    )
-    found = _together(connection.execute(statement).all())
+    found = _together(_FREE(connection, of=receiver, at=now, most=count))
     if not found:
         return []
-    taken = (
-        update(outbox)
-        .where(outbox.c.id.in_(sorted(found)), _due(receiver, now))
-        .values(
-            lease_owner=owner,
-            lease_until=until,
-            not_before=until,
-            attempts=outbox.c.attempts + 1,
-            # What is in doubt is made again just as it was.
-            as_of=_as_of(now),
-            doubt=1,
-        )
-        .returning(outbox)
-    )
-    rows = [delivery(row) for row in connection.execute(taken)]
-    made = [Claim(one, owner, bool(found[one.id or 0].doubt), bool(found[one.id or 0].superseded)) for one in rows]
+    rows = map(of_columns, _TAKE(connection, found, of=receiver, at=now, by=owner, until=until))
+    made = [Claim(row, owner, *found[row.id or 0]) for row in rows]
     return sorted(made, key=lambda one: one.id)
 
 
@@ -117,11 +87,7 @@ def _finishing(names: tuple[str, ...]) -> Statement:
     return Statement(made.returning(outbox.c.id))
 
 
-def _due(receiver: str, now: int) -> Any:
-    return (outbox.c.receiver == receiver) & _OPEN & (outbox.c.not_before <= now)
-
-
-def _blocked(now: int) -> Any:
+def _blocked() -> Any:
     """An older row of the family is open for the same receiver and has come due, even if it waits for another try."""
     older = outbox.alias()
     return exists(
@@ -130,17 +96,53 @@ def _blocked(now: int) -> Any:
             older.c.family == outbox.c.family,
             older.c.state == literal(WAITING),
             older.c.id < outbox.c.id,
-            or_(older.c.attempts > 0, older.c.not_before <= now),
+            or_(older.c.attempts > 0, older.c.not_before <= _AT),
         )
     )
 
 
-def _as_of(now: int) -> Any:
-    return case((outbox.c.doubt == 1, outbox.c.as_of), else_=now)
+def _superseded() -> Any:
+    """A newer row for the same plan waits for the same receiver."""
+    later = outbox.alias()
+    return exists(
+        select(later.c.id).where(
+            later.c.reference == outbox.c.reference,
+            later.c.receiver == outbox.c.receiver,
+            later.c.payload == outbox.c.payload,
+            later.c.state == literal(WAITING),
+            later.c.id > outbox.c.id,
+        )
+    )
 
 
-def _together(rows: Sequence[Any]) -> dict[int, Any]:
-    """The rows that go together: one that has been tried often goes alone."""
-    if rows and rows[0].attempts >= _SUSPECT:
-        return {rows[0].id: rows[0]}
-    return {row.id: row for row in rows if row.attempts < _SUSPECT}
+_READY = Statement(select(outbox.c.id).where(_DUE).limit(1))
+_FREE = Statement(
+    select(outbox.c.id, outbox.c.attempts, outbox.c.doubt, _superseded())
+    .where(_DUE, ~_blocked())
+    .order_by(outbox.c.not_before, outbox.c.id)
+    .limit(bindparam("most", type_=Integer))
+    .with_for_update(skip_locked=True, of=outbox)
+)
+_TAKE = Among(
+    lambda ids: (
+        update(outbox)
+        .where(outbox.c.id.in_(ids), _DUE)
+        .values(
+            lease_owner=bindparam("by"),
+            lease_until=bindparam("until"),
+            not_before=bindparam("until"),
+            attempts=outbox.c.attempts + 1,
+            # What is in doubt is made again just as it was.
+            as_of=case((outbox.c.doubt == 1, outbox.c.as_of), else_=_AT),
+            doubt=1,
+        )
+        .returning(*COLUMNS)
+    )
+)
+
+
+def _together(rows: Sequence[Row]) -> dict[int, tuple[bool, bool]]:
+    """The rows that go together, by id: whether in doubt, and superseded. One that has been tried often goes alone."""
+    tried = [row for row in rows if row[1] < _SUSPECT]
+    some = rows[:1] if rows[:1] != tried[:1] else tried
+    return {id_: (bool(doubt), bool(newer)) for id_, _, doubt, newer in some}

@@ -4,15 +4,18 @@ Where it was given less than the whole resource, it sees just the copy it got, b
 count or a history would tell of what the copy lacks. 703/2023 58 §: what is taken back can no longer be seen.
 """
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, and_, delete, select
+from sqlalchemy import Connection, and_, bindparam, delete, select
 
+from service.store.raw import Statement
 from service.store.records import Stored
 from service.store.resources import Key, current
 from service.store.tables import disclosure, resource, version
-from service.store.upsert import inserting
+from service.store.upsert import upserting
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +34,30 @@ def disclose(connection: Connection, organisation: str, given: Iterable[Given], 
     known = current(connection, wanted, lock=False)
     if not known:
         return
-    make = inserting(connection)
-    statement = make(disclosure)
-    newer = statement.on_conflict_do_update(
-        index_elements=[disclosure.c.organisation, disclosure.c.rid],
-        set_={"upto": statement.excluded.upto, "copy": statement.excluded.copy},
-        where=disclosure.c.upto <= statement.excluded.upto,
-    )
     rows = [
-        {
-            "organisation": organisation,
-            "rid": row.rid,
-            "upto": wanted[key].version,
-            "since": now,
-            "copy": wanted[key].copy,
-        }
-        for key, row in known.items()
+        {"to": organisation, "of_rid": row.rid, "of_version": given.version, "at": now, "as_copy": given.copy}
+        for given, row in ((wanted[key], row) for key, row in known.items())
     ]
-    connection.execute(newer, rows)
+    _giving(connection.dialect.name).many(connection, rows)
+
+
+@functools.cache
+def _giving(backend: str) -> Statement:
+    row: dict[str, Any] = {
+        "organisation": bindparam("to"),
+        "rid": bindparam("of_rid"),
+        "upto": bindparam("of_version"),
+        "since": bindparam("at"),
+        "copy": bindparam("as_copy"),
+    }
+    statement = upserting(backend)(disclosure).values(**row)
+    return Statement(
+        statement.on_conflict_do_update(
+            index_elements=[disclosure.c.organisation, disclosure.c.rid],
+            set_={"upto": statement.excluded.upto, "copy": statement.excluded.copy},
+            where=disclosure.c.upto <= statement.excluded.upto,
+        )
+    )
 
 
 def copy_for(connection: Connection, organisations: Iterable[str], key: Key) -> Stored | None:

@@ -5,7 +5,7 @@
 A row that is leased is `waiting` as well; `doubt` says that its receiver may have it without our knowing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -64,12 +64,11 @@ class Delivery:
 
 _COLUMNS = tuple(one.name for one in fields(Delivery))
 _WRITTEN = tuple(name for name in _COLUMNS if name != "id")
+COLUMNS = tuple(outbox.c[name] for name in _COLUMNS)
 
 
 def _about(references: list[BindParameter[Any]]) -> Select[Any]:
-    return (
-        select(*(outbox.c[name] for name in _COLUMNS)).where(outbox.c.reference.in_(references)).order_by(outbox.c.id)
-    )
+    return select(*COLUMNS).where(outbox.c.reference.in_(references)).order_by(outbox.c.id)
 
 
 _ABOUT, _LOCKED = Among(_about), Among(lambda references: _about(references).with_for_update())
@@ -80,18 +79,18 @@ def enqueue(connection: Connection, deliveries: Sequence[Delivery], now: int) ->
     if not deliveries:
         return []
     rows = [tuple(now if name == "created" else getattr(one, name) for name in _WRITTEN) for one in deliveries]
-    return [_of_columns(row) for row in insert_rows(connection, outbox, _WRITTEN, rows, returning=_COLUMNS)]
+    return [of_columns(row) for row in insert_rows(connection, outbox, _WRITTEN, rows, returning=_COLUMNS)]
 
 
 def of(connection: Connection, references: Iterable[str], *, lock: bool = False) -> list[Delivery]:
     """Every row about these resources, in the order they were written; with `lock`, nobody else changes them now."""
     rows = (_LOCKED if lock else _ABOUT)(connection, set(references))
-    return sorted(map(_of_columns, rows), key=lambda one: one.id or 0)
+    return sorted(map(of_columns, rows), key=lambda one: one.id or 0)
 
 
 def get(connection: Connection, id_: int) -> Delivery | None:
-    row = connection.execute(select(outbox).where(outbox.c.id == id_)).one_or_none()
-    return None if row is None else delivery(row)
+    row = connection.execute(select(*COLUMNS).where(outbox.c.id == id_)).one_or_none()
+    return None if row is None else of_columns(row)
 
 
 def change(connection: Connection, ids: Iterable[int], states: Sequence[str], values: Mapping[str, Any]) -> int:
@@ -112,16 +111,20 @@ def resolved(connection: Connection, ids: Iterable[int]) -> None:
     connection.execute(update(outbox).where(*these).values(doubt=0, status="found"))
 
 
-def withdrawn_after(connection: Connection, given: Iterable[Delivery]) -> set[int]:
+_WITHDRAWN = Among(
+    lambda references: (
+        select(outbox.c.receiver, outbox.c.reference, func.max(outbox.c.id))
+        .where(outbox.c.reference.in_(references), outbox.c.payload == WITHDRAWAL, outbox.c.state != CANCELLED)
+        .group_by(outbox.c.receiver, outbox.c.reference)
+    )
+)
+
+
+def withdrawn_after(connection: Connection, given: Collection[Delivery]) -> set[int]:
     """Which of these rows' receivers are to give back what the rows bring: a withdrawal was written after them."""
-    rows = list(given)
-    about = sorted({one.reference for one in rows})
-    wanted = (outbox.c.reference.in_(about), outbox.c.payload == WITHDRAWAL, outbox.c.state != CANCELLED)
-    last: dict[tuple[str, str], int] = {}
-    statement = select(outbox.c.receiver, outbox.c.reference, func.max(outbox.c.id).label("id")).where(*wanted)
-    for row in connection.execute(statement.group_by(outbox.c.receiver, outbox.c.reference)):
-        last[row.receiver, row.reference] = row.id
-    return {one.id for one in rows if one.id is not None and last.get((one.receiver, one.reference), 0) > one.id}
+    found = _WITHDRAWN(connection, {one.reference for one in given})
+    last = {(receiver, reference): int(id_) for receiver, reference, id_ in found}
+    return {one.id for one in given if one.id is not None and last.get((one.receiver, one.reference), 0) > one.id}
 
 
 def held_with_others(connection: Connection, receiver: str, family: str, plan: str) -> set[tuple[str, str]]:
@@ -157,8 +160,8 @@ def listed(
     """Rows in the order they were written, those after the row `after`."""
     equal = {"state": state, "receiver": receiver, "family": family}
     wanted = [outbox.c[name] == value for name, value in equal.items() if value is not None]
-    statement = select(outbox).where(outbox.c.id > after, *wanted).order_by(outbox.c.id).limit(count)
-    return [delivery(row) for row in connection.execute(statement)]
+    statement = select(*COLUMNS).where(outbox.c.id > after, *wanted).order_by(outbox.c.id).limit(count)
+    return [of_columns(row) for row in connection.execute(statement)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +196,7 @@ def literal(state: str) -> Any:
     return literal_column(f"'{state}'")
 
 
-def delivery(row: Any) -> Delivery:
-    """The row of a result that has every column of the table."""
-    return _of_columns(tuple(getattr(row, name) for name in _COLUMNS))
-
-
-def _of_columns(row: tuple[Any, ...]) -> Delivery:
+def of_columns(row: Iterable[Any]) -> Delivery:
+    """The row of a result whose columns are `COLUMNS`."""
     values: list[Any] = [bytes(value) if isinstance(value, memoryview) else value for value in row]
     return Delivery(*values)

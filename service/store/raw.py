@@ -38,14 +38,17 @@ class Statement:
 
 
 class Among:
-    """A statement about all rows where something is one of many values; `build` makes it for parameters of those."""
+    """A statement about all rows where something is one of many values; `build` makes it for parameters of those.
+
+    What other parameters it has are named when it is called.
+    """
 
     def __init__(self, build: Callable[[list[BindParameter[Any]]], ClauseElement]) -> None:
         self._on = functools.cache(
             lambda backend, size: compiled(backend, build([bindparam(f"one{at}") for at in range(size)]))
         )
 
-    def __call__(self, connection: Connection, values: Collection[Any]) -> list[Row]:
+    def __call__(self, connection: Connection, values: Collection[Any], **others: Any) -> list[Row]:
         """The rows for `values`, which are asked for in sorted order."""
         found: list[Row] = []
         ordered = sorted(values)
@@ -53,7 +56,7 @@ class Among:
             some = ordered[start : start + _SIZES[-1]]
             some += [some[-1]] * (next(size for size in _SIZES if size >= len(some)) - len(some))
             text, names, constants = self._on(connection.dialect.name, len(some))
-            given = constants | {f"one{at}": value for at, value in enumerate(some)}
+            given = constants | others | {f"one{at}": value for at, value in enumerate(some)}
             found += run(connection, text, [given[name] for name in names])
         return found
 

@@ -1,10 +1,13 @@
 """Rows in hand: one worker each, given back, taken over when a worker is gone; circuits that all workers share."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from sqlalchemy import Connection, event
+import pytest
+from sqlalchemy import Connection
 
-from service.store import claims, outbox
+from service.store import claims, outbox, raw
 from service.store.claims import Claim
 from service.store.outbox import Delivery
 from service.store.values import micros
@@ -130,25 +133,26 @@ def test_two_workers_share_and_nothing_goes_twice(world: World) -> None:
     assert world.double.effects().count("create CarePlan") == 12 == len(world.sent()) == len(world.log())
 
 
-def test_looking_for_work_does_not_read_what_is_done(world: World) -> None:
+def test_looking_for_work_does_not_read_what_is_done(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The plan of the query that workers send all the time."""
     enqueue(world, 20)
-    sent: list[tuple[str, object]] = []
+    sent: list[tuple[str, Sequence[Any]]] = []
+    run = raw.run
 
-    def note(_: object, __: object, statement: str, parameters: object, ___: object, ____: object) -> None:
-        if "outbox" in statement and statement.startswith("SELECT"):
-            sent.append((statement, parameters))
+    def noting(connection: Connection, text: str, values: Sequence[Any]) -> list[raw.Row]:
+        if "outbox" in text and text.startswith("SELECT"):
+            sent.append((text, values))
+        return run(connection, text, values)
 
-    event.listen(world.store.database.engine, "before_cursor_execute", note)
-    take(world, "a", 1)
-    with world.store.database.read() as connection:
-        claims.ready(connection, NEUVOLA, micros(world.clock()))
-    event.remove(world.store.database.engine, "before_cursor_execute", note)
+    with monkeypatch.context() as noted:
+        noted.setattr(raw, "run", noting)
+        take(world, "a", 1)
+        with world.store.database.read() as connection:
+            claims.ready(connection, NEUVOLA, micros(world.clock()))
     assert len(sent) == 2
     if world.store.database.is_sqlite:
         with world.store.database.read() as connection:
-            for statement, parameters in sent:
-                rows = connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, parameters)  # type: ignore[arg-type]
-                plan = [str(row[-1]) for row in rows]
+            for text, values in sent:
+                plan = [str(row[-1]) for row in run(connection, "EXPLAIN QUERY PLAN " + text, values)]
                 assert not [line for line in plan if line.startswith("SCAN")], plan
                 assert any("ix_outbox_ready" in line for line in plan), plan
