@@ -6,11 +6,12 @@ https://hl7.org/fhir/R4/http.html#mime-type, https://hl7.org/fhir/R4/http.html#p
 import functools
 from typing import Any, cast
 
-from flask import Response, current_app, request
+from flask import Response
 from werkzeug.datastructures import LanguageAccept, MIMEAccept
 from werkzeug.exceptions import BadRequest, NotAcceptable, RequestEntityTooLarge
 from werkzeug.http import parse_accept_header
 
+from service.api.call import call
 from service.fhir.json import encode, pretty
 from service.issues import LANGUAGES
 
@@ -31,19 +32,21 @@ _SAME = {
 
 def language() -> str:
     """The language of this request's messages: the best of `Accept-Language`, else the installation's."""
-    return _spoken(request.headers.get("Accept-Language", "")) or cast(str, current_app.config["LANGUAGE"])
+    one = call()
+    return _spoken(one.header("Accept-Language", "")) or cast(str, one.app.config["LANGUAGE"])
 
 
 def wanted(*possible: str) -> str | None:
     """Which of the media types `possible` (best first) this request wants; None where it wants none of them."""
-    asked = request.args.get("_format")
+    one = call()
+    asked = one.parameter("_format", None)
     if asked is not None:
         # A plus sign in a query is a space to a form decoder; nobody means the space.
         named = _FORMATS.get(asked.partition(";")[0].strip().lower().replace(" ", "+"))
         if named is None:
             return None
         return named if named in possible else next((one for one in FHIR_TYPES if one in possible), None)
-    return _best(request.headers.get("Accept", ""), possible)
+    return _best(one.header("Accept", ""), possible)
 
 
 # A client says the same each time.
@@ -71,17 +74,20 @@ def fhir_wanted() -> str:
 
 def sent() -> str:
     """The media type of this request's body, in its usual spelling; empty where it is not one we can decode."""
+    one = call()
+    request = one.request
     mimetype = request.mimetype.lower()
     charset = request.mimetype_params.get("charset", "utf-8").lower()
-    plain = request.headers.get("Content-Encoding", "identity").lower() in ("", "identity")
+    plain = one.header("Content-Encoding", "identity").lower() in ("", "identity")
     return _SAME.get(mimetype, mimetype) if plain and charset in ("utf-8", "utf8", "us-ascii") else ""
 
 
 def body() -> bytes:
     """The body of this request, at most `max_body` bytes of it; torn or too long a body ends the request."""
-    most = current_app.config["MAX_BODY"]
+    one = call()
+    most = one.app.config["MAX_BODY"]
     try:
-        data = request.get_data()
+        data = one.request.get_data()
         if len(data) > most:
             raise RequestEntityTooLarge
     except RequestEntityTooLarge:
@@ -95,14 +101,14 @@ def body() -> bytes:
 def drain() -> None:
     """Throw away the body, as far as one may be long: a client that is refused should hear why."""
     try:
-        _drain(current_app.config["MAX_BODY"])
+        _drain(call().app.config["MAX_BODY"])
     except OSError:
         raise BadRequest from None
 
 
 def _drain(most: int) -> None:
     """Read what the client still sends: one that is cut off in the middle would never see why."""
-    stream = request.environ["wsgi.input"]
+    stream = call().request.environ["wsgi.input"]
     while most > 0 and (part := stream.read(min(most, 1 << 16))):
         most -= len(part)
 
@@ -114,5 +120,5 @@ def fhir(resource: dict[str, Any], status: int = 200, mimetype: str = FHIR) -> R
 
 def answer(body: Any, status: int = 200, mimetype: str = JSON) -> Response:
     """Any JSON as the answer; `_pretty=true` indents it."""
-    text = pretty(body) + "\n" if request.args.get("_pretty") == "true" else encode(body)
+    text = pretty(body) + "\n" if call().is_pretty else encode(body)
     return Response(text, status, content_type=f"{mimetype}; charset=utf-8")

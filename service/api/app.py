@@ -1,11 +1,11 @@
 """`create_app`: one WSGI application out of one file per interaction and operation."""
 
 import re
+import secrets
 import time
-import uuid
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response
 
 from service import config
 from service.api import (
@@ -45,7 +45,9 @@ from service.api import (
     vread,
 )
 from service.api import print as paper
+from service.api.application import Application
 from service.api.authority import Authority
+from service.api.call import call
 from service.api.engine import Engine, load
 from service.api.interactions import Interaction
 from service.api.operations import Operation
@@ -98,7 +100,7 @@ def create_app(
     loaded = engine or load(settings or config.load())
     kept = store or opened(loaded, clock)
     kept.answers = Receiving(lambda: loaded.converter)
-    app = Flask("service.api", static_folder=None)
+    app = Application("service.api", static_folder=None)
     # One byte more than is allowed: of a body without a declared length the framework reads just that much.
     most = loaded.settings.max_body
     app.config.update(MAX_CONTENT_LENGTH=most + 1, MAX_BODY=most, LANGUAGE=loaded.settings.language)
@@ -135,13 +137,15 @@ def exports(settings: Settings, kept: Store) -> Worker:
 
 
 def _begin() -> None:
-    asked = request.headers.get("X-Request-Id", "")
-    g.started = time.perf_counter()
+    one = call()
+    asked = one.header("X-Request-Id", "")
     # What a client chose is echoed and logged, so it must not be able to carry a person's id.
     usable = _REQUEST_ID.fullmatch(asked) and masked(asked) == asked
-    g.request_id = asked if usable else uuid.uuid4().hex
-    logs.BESIDE.set({"request": g.request_id})
-    if request.url_rule is not None and request.args.get("_pretty") not in (None, "true", "false"):
+    one.id = asked if usable else secrets.token_hex(16)
+    logs.BESIDE.set({"request": one.id})
+    pretty = one.parameter("_pretty", None)
+    one.is_pretty = pretty == "true"
+    if one.request.url_rule is not None and pretty not in (None, "true", "false"):
         raise errors.refused("http.parameter-value", name="_pretty", expected="`true` or `false`")
 
 
@@ -185,15 +189,17 @@ def codes(terminology: Terminology, url: str) -> list[tuple[str, str]] | None:
 
 
 def _end(response: Response) -> Response:
+    one = call()
+    request = one.request
     if request.blueprint in AUDITED:
         response = auditing.finish(response)
     there = {name.lower() for name, _ in response.headers}
     response.headers.extend([(name, value) for name, value in _ALWAYS if name.lower() not in there])
-    response.headers.add("X-Request-Id", g.request_id)
+    response.headers.add("X-Request-Id", one.id)
     if "vary" in there:
         response.vary.update(_VARY)
     # The route and not the path: a path may hold a person's id.
-    route, seconds = request.url_rule.rule if request.url_rule else None, time.perf_counter() - g.started
+    route, seconds = request.url_rule.rule if request.url_rule else None, time.perf_counter() - one.started
     _log.info("request", method=request.method, route=route, status=response.status_code, ms=round(seconds * 1000, 2))
     metrics.count(request.method, route or "none", response.status_code, seconds)
     return response

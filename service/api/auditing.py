@@ -3,19 +3,19 @@
 A write is logged in its own transaction, anything else before its answer leaves. 703/2023 10 §
 """
 
-import re
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import structlog
-from flask import Response, g, request
+from flask import Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.api.answers import fhir, language
+from service.api.call import call
 from service.api.caller import caller
 from service.api.context import recorder, store
+from service.api.use import Use
 from service.issues import issue, masked, outcome
 from service.store import Stored, StoreError
 from service.store.audit import Detail, Event, record
@@ -24,49 +24,12 @@ from service.store.writing import Writing
 T = TypeVar("T")
 
 USER, USER_NAME, PURPOSE = "X-Yhdessa-User", "X-Yhdessa-User-Name", "X-Yhdessa-Purpose"
-_ABOUT = re.compile(
-    rb'"(?:subject|patient|for|individual|beneficiary|reference|actor)":\{?"?(?:reference":")?(Patient/[A-Za-z0-9\-.]{1,64})"'
-)
-_MOST = 1000
 _log = structlog.get_logger("yhdessa.audit")
-
-
-@dataclass(slots=True)
-class Use:
-    """What the call in hand does, as far as it is known."""
-
-    interaction: str = "operation"
-    action: str = "E"
-    description: str = ""
-    entities: list[str] = field(default_factory=list)
-    patients: list[str] = field(default_factory=list)
-    providers: list[str] = field(default_factory=list)
-    keys: tuple[str, ...] = ()
-    is_recorded: bool = False
-
-    def touch(self, *found: Stored) -> None:
-        """Note resources that are shown or written, the patients they are about, and whose registers they are in."""
-        for one in found:
-            self.mention(one.reference, one.body)
-            self.of(one.organisation)
-
-    def of(self, *organisations: str) -> None:
-        """Note whose registers are used."""
-        self.providers += [one for one in organisations if one and one not in self.providers]
-
-    def mention(self, reference: str, body: bytes | None) -> None:
-        if len(self.entities) < _MOST and reference not in self.entities:
-            self.entities.append(reference)
-        about = {match[1].decode() for match in _ABOUT.finditer(body or b"")}
-        about |= {reference} if reference.startswith("Patient/") else set()
-        self.patients += sorted(about.difference(self.patients))[: _MOST - len(self.patients)]
 
 
 def use() -> Use:
     """The use that this request makes of the record."""
-    if "use" not in g:
-        g.use = Use()
-    return cast(Use, g.use)
+    return call().use
 
 
 def begin(interaction: str, action: str, description: str = "") -> Use:
@@ -78,19 +41,20 @@ def begin(interaction: str, action: str, description: str = "") -> Use:
 
 def event(status: int = 200) -> Event:
     """The entry for this request as it stands."""
-    one, by = use(), caller()
+    made = call()
+    one, by, header = made.use, made.caller, made.header
     detail = Detail(
         interaction=one.interaction,
         entities=tuple(dict.fromkeys(one.entities)),
         patients=tuple(dict.fromkeys(one.patients)),
-        user=_said(USER),
-        user_name=_said(USER_NAME),
-        address=request.remote_addr or "",
-        request=g.request_id,
+        user=_said(header(USER, "")),
+        user_name=_said(header(USER_NAME, "")),
+        address=made.request.remote_addr or "",
+        request=made.id,
         description=one.description,
         provider=" ".join(sorted(one.providers)) or (by.organisation if by.role == "source" else ""),
-        purpose=_said(PURPOSE),
-        keys=one.keys or g.get("issue_keys", ()),
+        purpose=_said(header(PURPOSE, "")),
+        keys=one.keys or made.issue_keys,
     )
     outcome_code = "0" if status < 400 else "4" if status < 500 else "8"
     return Event(by.client, by.organisation, one.action, outcome_code, detail)
@@ -103,8 +67,9 @@ def write(work: Callable[[Writing], T], touched: Callable[[T], Iterable[Stored |
     def recorded(tx: Writing) -> T:
         done = work(tx)
         # Afresh each time: the transaction may have to start again.
-        g.use = Use(use().interaction, use().action, use().description)
-        g.use.touch(*(one for one in touched(done) if one is not None))
+        before = use()
+        call().use = now = Use(before.interaction, before.action, before.description)
+        now.touch(*(one for one in touched(done) if one is not None))
         record(tx.connection, [event()], tx.moment)
         return done
 
@@ -128,7 +93,6 @@ def finish(response: Response) -> Response:
     return response
 
 
-def _said(header: str) -> str:
+def _said(text: str) -> str:
     """What a client says in a header, as UTF-8, at most 200 characters."""
-    text = request.headers.get(header, "")
     return masked(text.encode("latin-1", "replace").decode("utf-8", "replace").strip()[:200]) if text else ""

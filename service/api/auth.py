@@ -7,11 +7,10 @@ import functools
 import ipaddress
 from typing import cast
 
-from flask import current_app, g, request
-
 from service.api.answers import drain
 from service.api.authority import Authority
-from service.api.caller import LOCAL_CALLER, NOBODY
+from service.api.call import Call, call
+from service.api.caller import LOCAL_CALLER
 from service.api.context import base, root
 from service.api.errors import Refused, refused
 from service.fetching import FetchError
@@ -23,42 +22,42 @@ OPEN = frozenset({"health", "landing", "metadata", "openapi", "smart_configurati
 
 def authority() -> Authority:
     """The authority of the application that answers this request."""
-    return cast(Authority, current_app.extensions["yhdessa-authority"])
+    return cast(Authority, call().app.extensions["yhdessa-authority"])
 
 
 def identify() -> None:
     """Find out who makes the request; end it where nobody may."""
     try:
-        _identify()
+        _identify(call())
     except Refused:
         drain()
         raise
 
 
-def _identify() -> None:
-    g.caller = NOBODY
+def _identify(one: Call) -> None:
+    request = one.request
     if request.blueprint in OPEN or request.url_rule is None:
         if request.blueprint == "token":
             _slow(f"address:{request.remote_addr}")
         return
-    token = _bearer()
+    token = _bearer(one.header("Authorization", ""))
     if token is None:
         if not authority().is_open():
             raise _challenge("auth.token-missing")
-        if not _is_this_machine():
+        if not _is_loopback(request.host):
             raise refused("auth.host")
-        g.caller = LOCAL_CALLER
+        one.caller = LOCAL_CALLER
         return
     try:
-        g.caller = authority().caller(token, root(), base())
+        one.caller = authority().caller(token, root(), base())
     except (TokenError, KeysError, FetchError) as error:
         _slow(f"address:{request.remote_addr}")
         raise _challenged(error) from None
-    _slow(f"client:{g.caller.client}")
+    _slow(f"client:{one.caller.client}")
 
 
-def _bearer() -> str | None:
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+def _bearer(header: str) -> str | None:
+    kind, _, token = header.partition(" ")
     if not kind:
         return None
     if kind.lower() != "bearer" or not token.strip():
@@ -66,13 +65,9 @@ def _bearer() -> str | None:
     return token.strip()
 
 
-def _is_this_machine() -> bool:
-    """Whether the request was meant for this machine: a page in a browser, or a proxy, names another."""
-    return _is_loopback(request.host)
-
-
 @functools.lru_cache(64)
 def _is_loopback(name: str) -> bool:
+    """Whether a request to this host was meant for this machine: a page in a browser, or a proxy, names another."""
     host = name.rpartition(":")[0] if name.rpartition(":")[2].isdigit() else name
     if host == "localhost":
         return True

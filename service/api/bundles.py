@@ -8,9 +8,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
-from flask import Response, request
+from flask import Response
 
 from service.api.answers import answer, language
+from service.api.call import call
 from service.api.context import base
 from service.api.engine import engine
 from service.api.pages import Page, seal
@@ -27,7 +28,7 @@ Json = dict[str, Any]
 
 def exact(one: Stored) -> Any:
     """The resource for a Bundle: its bytes, or read where the answer is to be indented."""
-    if request.args.get("_pretty") == "true":
+    if call().is_pretty:
         return one.resource()
     return msgspec.Raw(one.body or b"null")
 

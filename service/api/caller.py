@@ -1,10 +1,8 @@
 """Who calls: known from a token, or somebody on this machine where no client was ever registered."""
 
 from dataclasses import dataclass
-from typing import cast
 
-from flask import g
-
+from service.api.call import call
 from service.api.engine import engine
 from service.api.errors import refused
 from service.api.scopes import Scope, covers
@@ -46,7 +44,7 @@ LOCAL_CALLER = Caller(LOCAL, "", "admin", (Scope("*", "cruds"),), is_local=True)
 
 def caller() -> Caller:
     """Who makes this request; nobody, as long as it is not known."""
-    return cast(Caller, g.get("caller", NOBODY))
+    return call().caller
 
 
 def may(letter: str, type_name: str) -> None:

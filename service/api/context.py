@@ -2,8 +2,7 @@
 
 from typing import cast
 
-from flask import current_app, request
-
+from service.api.call import call
 from service.api.engine import engine
 from service.store import Store
 from service.store.audit import Recorder
@@ -11,17 +10,17 @@ from service.store.audit import Recorder
 
 def store() -> Store:
     """The store of the application that answers this request."""
-    return cast(Store, current_app.extensions["yhdessa-store"])
+    return cast(Store, call().app.extensions["yhdessa-store"])
 
 
 def recorder() -> Recorder:
     """Keeps use log entries."""
-    return cast(Recorder, current_app.extensions["yhdessa-recorder"])
+    return cast(Recorder, call().app.extensions["yhdessa-recorder"])
 
 
 def root() -> str:
     """The address of this service without a slash at the end."""
-    return (engine().settings.base_url or request.host_url).rstrip("/")
+    return (engine().settings.base_url or call().request.host_url).rstrip("/")
 
 
 def base() -> str:

@@ -4,8 +4,7 @@ import gc
 from dataclasses import dataclass
 from typing import Any, cast
 
-from flask import current_app
-
+from service.api.call import call
 from service.config import Settings
 from service.pipeline import Converter
 
@@ -39,4 +38,4 @@ def _narrative(care_plan: dict[str, Any], resources: Any) -> dict[str, str]:
 
 def engine() -> Engine:
     """The engine of the application that answers this request."""
-    return cast(Engine, current_app.extensions["yhdessa"])
+    return cast(Engine, call().app.extensions["yhdessa"])

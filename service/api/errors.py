@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from service.api.answers import fhir, language
+from service.api.call import call
 from service.api.logs import frames, without
 from service.fhir.json import JsonError, parse
 from service.fhir.terminology import TerminologyError
@@ -165,7 +166,7 @@ def torn(_error: Exception) -> Response:
 
 def _said(issues: Sequence[Issue], status: int) -> Response:
     # For the use log: which kinds of errors were told, never their texts.
-    g.issue_keys = tuple(dict.fromkeys(found.key for found in issues if found.is_error))[:20]
+    call().issue_keys = tuple(dict.fromkeys(found.key for found in issues if found.is_error))[:20]
     return fhir(outcome(issues, language()), status)
 
 

@@ -10,9 +10,10 @@ from email.utils import formatdate, parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from flask import Response, current_app, request
+from flask import Response, request
 
 from service.api.answers import FHIR, fhir, fhir_wanted, language
+from service.api.call import call
 from service.api.context import base
 from service.api.engine import engine
 from service.api.errors import Refused, refused
@@ -41,7 +42,7 @@ def known(type_name: str, *, writes: bool = False) -> str:
 
 def today() -> date:
     """The day of this request, by which limits relative to the clock go."""
-    moment: datetime = current_app.extensions["yhdessa-clock"]()
+    moment: datetime = call().app.extensions["yhdessa-clock"]()
     return moment.date()
 
 
@@ -52,7 +53,7 @@ def kept() -> Options:
 
 def prefer(name: str) -> str:
     """What `Prefer` says for `return` or `handling`; empty where it says nothing."""
-    found = dict(_PREFER.findall(request.headers.get("Prefer", "")))
+    found = dict(_PREFER.findall(call().header("Prefer", "")))
     return str(found.get(name, ""))
 
 
@@ -113,11 +114,12 @@ def stamp(response: Response, one: Stored) -> Response:
 
 def is_known_to_caller(one: Stored) -> bool:
     """Whether the conditions of a conditional read say that the caller has this version already."""
-    none_match = request.headers.get("If-None-Match")
+    header = call().header
+    none_match = header("If-None-Match", None)
     if none_match is not None:
         tags = {part.strip().removeprefix("W/").strip('"') for part in none_match.split(",")}
         return "*" in tags or str(one.version) in tags
-    since = request.headers.get("If-Modified-Since")
+    since = header("If-Modified-Since", None)
     if since is None:
         return False
     try:
@@ -134,16 +136,17 @@ def served(one: Stored, status: int = 200) -> Response:
     if summary != "false" or elements:
         cut = shown(engine().converter.definitions, one.resource(), summary, elements)
         return stamp(fhir(cut, status, mimetype), one)
-    text: bytes | str = body if request.args.get("_pretty") != "true" else pretty(one.resource()) + "\n"
+    text: bytes | str = body if not call().is_pretty else pretty(one.resource()) + "\n"
     return stamp(Response(text, status, content_type=f"{mimetype}; charset=utf-8"), one)
 
 
 def view() -> tuple[str, tuple[str, ...]]:
     """`_summary` and `_elements` of a read."""
-    summary = request.args.get("_summary", "false")
+    parameter = call().parameter
+    summary = parameter("_summary", "false")
     if summary not in ("true", "text", "data", "false"):
         raise refused("http.parameter-value", name="_summary", expected="`true`, `text`, `data` or `false`")
-    return summary, tuple(one for one in request.args.get("_elements", "").split(",") if one)
+    return summary, tuple(one for one in parameter("_elements", "").split(",") if one)
 
 
 def written(done: Written, issues: Sequence[Issue] = ()) -> Response:

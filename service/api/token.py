@@ -7,11 +7,12 @@ import uuid
 from typing import Any
 from urllib.parse import parse_qsl
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, current_app, request
 
 from service.api import auditing
 from service.api.answers import answer, body
 from service.api.auth import authority
+from service.api.call import call
 from service.api.caller import Caller
 from service.api.context import base, root, store
 from service.api.scopes import granted, read_scopes
@@ -45,7 +46,7 @@ def token() -> Response:
     try:
         form = _form()
         one, claims = _client(form)
-        g.caller = Caller(one.id, one.organisation, one.role, ())
+        call().caller = Caller(one.id, one.organisation, one.role, ())
         scope = _scope(form, one)
         _use_once(one, claims)
     except _Wrong as wrong:
@@ -116,7 +117,7 @@ def _scope(form: dict[str, str], one: Client) -> str:
 
 def _use_once(one: Client, claims: dict[str, Any]) -> None:
     """Note the assertion and log the token in one transaction."""
-    by = g.caller
+    by = call().caller
 
     def work(tx: Writing) -> bool:
         # Kept a little longer than the assertion is good, as clocks differ.

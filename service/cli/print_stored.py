@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from service.api.auditing import Use
+from service.api.use import Use
 from service.cli.failures import CouldNotRun
 from service.cli.stored import stored
 from service.cli.uselog import note
