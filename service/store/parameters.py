@@ -11,7 +11,7 @@ from typing import Any
 
 from service.fhir.definitions import Definitions
 from service.store.rows import Rows
-from service.store.tree import Builder, Node, walk
+from service.store.tree import Builder, Node, collect
 from service.store.values import number
 
 # Kinds of parameters, and in which index table their rows stand.
@@ -68,7 +68,7 @@ class Parameters:
     def extract(self, resource: Mapping[str, Any]) -> Rows:
         """The index rows of a resource (FHIR JSON). Whatever is malformed in it is left out."""
         rows = Rows(self.base_urls)
-        walk(self._tree(resource["resourceType"]), resource, rows)
+        collect(self._tree(resource["resourceType"]), resource, rows)
         return rows
 
     def _of(self, type_name: str) -> Mapping[str, Parameter]:

@@ -3,8 +3,9 @@
 https://hl7.org/fhir/R4/search.html#ptypes
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from service.store.values import BEGINNING, END, exactly, folded, number, short, span
@@ -34,104 +35,115 @@ def local(reference: str, base_urls: tuple[str, ...]) -> str:
         if reference.startswith(base):
             reference = reference[len(base) :]
             break
-    return reference.partition("/_history/")[0]
+    return reference.partition("/_history/")[0] if "/_history/" in reference else reference
+
+
+# Types whose parts are what is indexed: the keys of these and their type. So each part of a name is a string.
+INNER: Mapping[tuple[str, str], tuple[tuple[str, ...], str]] = MappingProxyType(
+    {
+        ("string", "CodeableConcept"): (("text",), "string"),
+        ("string", "HumanName"): (("text", "family", "given", "prefix", "suffix"), "string"),
+        ("string", "Address"): (("text", "line", "city", "district", "state", "postalCode", "country"), "string"),
+    }
+)
+_CODED = {"Coding": "code", "Identifier": "value", "ContactPoint": "value"}
 
 
 def token_of(kind: str, param: int, system: int) -> Convert | None:
     """Rows for a token from a value of the FHIR type `kind`; `system` is the one that a bare code implies."""
     if kind == "CodeableConcept":
-        return lambda value, rows: _codings(param, value, rows)
-    if kind == "Coding":
-        return lambda value, rows: _coding(param, value, "code", rows)
-    if kind == "Identifier":
-        return lambda value, rows: _coding(param, value, "value", rows)
-    if kind == "ContactPoint":
-        return lambda value, rows: _put(param, value.get("value") if type(value) is dict else None, 0, rows)
+        return _concept(_coded(param, "code", has_system=True))
+    if kind in _CODED:
+        # The system of a ContactPoint says what kind it is of.
+        return _coded(param, _CODED[kind], has_system=kind != "ContactPoint")
     if kind == "boolean":
-        return lambda value, rows: _put(param, str(value).lower() if type(value) is bool else None, 0, rows)
-    if kind[0].islower():
-        return lambda value, rows: _put(param, value, system, rows)
-    return None
+        return _truth(param)
+    return _code(param, system) if kind[0].islower() else None
 
 
-def _put(param: int, code: Any, system: int, rows: Rows) -> None:
-    if type(code) is str and code:
-        rows.token.add((param, short(code), system, rows.part))
+def _coded(param: int, key: str, *, has_system: bool) -> Convert:
+    def convert(value: Any, rows: Rows) -> None:
+        if type(value) is dict:
+            code, system = value.get(key), value.get("system")
+            if type(code) is str and code:
+                known = number(system) if has_system and type(system) is str else 0
+                rows.token.add((param, short(code), known, rows.part))
+
+    return convert
 
 
-def _coding(param: int, value: Any, key: str, rows: Rows) -> None:
-    if type(value) is dict:
-        system = value.get("system")
-        _put(param, value.get(key), number(system) if type(system) is str else 0, rows)
+def _concept(coded: Convert) -> Convert:
+    def convert(value: Any, rows: Rows) -> None:
+        codings = value.get("coding") if type(value) is dict else None
+        if type(codings) is list:
+            for one in codings:
+                coded(one, rows)
+
+    return convert
 
 
-def _codings(param: int, value: Any, rows: Rows) -> None:
-    codings = value.get("coding") if type(value) is dict else None
-    if type(codings) is list:
-        for one in codings:
-            _coding(param, one, "code", rows)
+def _truth(param: int) -> Convert:
+    def convert(value: Any, rows: Rows) -> None:
+        if type(value) is bool:
+            rows.token.add((param, "true" if value else "false", 0, rows.part))
+
+    return convert
+
+
+def _code(param: int, system: int) -> Convert:
+    def convert(value: Any, rows: Rows) -> None:
+        if type(value) is str and value:
+            rows.token.add((param, short(value), system, rows.part))
+
+    return convert
 
 
 def uri_of(kind: str, param: int, _: int) -> Convert | None:
     """Rows for a uri: they stand among the tokens."""
-    return (lambda value, rows: _put(param, value, 0, rows)) if kind[0].islower() else None
+    return _code(param, 0) if kind[0].islower() else None
 
 
 def reference_of(kind: str, param: int, identifier: int) -> Convert | None:
     """Rows for a reference; that of a reference by identifier is a token of the parameter `identifier`."""
     if kind == "Reference":
-        return lambda value, rows: _reference(param, identifier, value, rows)
+        return _reference(param, _coded(identifier, "value", has_system=True))
     if kind in ("canonical", "uri", "url"):
-        return lambda value, rows: _canonical(param, value, rows)
+        return _canonical(param)
     return None
 
 
-def _reference(param: int, identifier: int, value: Any, rows: Rows) -> None:
-    if type(value) is not dict:
-        return
-    target = value.get("reference")
-    if type(target) is str and target and target[0] != "#":
-        rows.reference.add((param, short(local(target, rows.base_urls)), rows.part))
-    if "identifier" in value:
-        _coding(identifier, value["identifier"], "value", rows)
+def _reference(param: int, identified: Convert) -> Convert:
+    def convert(value: Any, rows: Rows) -> None:
+        if type(value) is dict:
+            target = value.get("reference")
+            if type(target) is str and target and target[0] != "#":
+                rows.reference.add((param, short(local(target, rows.base_urls)), rows.part))
+            if "identifier" in value:
+                identified(value["identifier"], rows)
+
+    return convert
 
 
-def _canonical(param: int, value: Any, rows: Rows) -> None:
-    if type(value) is str and value:
-        rows.reference.add((param, short(value), rows.part))
-        rows.reference.add((param, short(value.partition("|")[0]), rows.part))
+def _canonical(param: int) -> Convert:
+    def convert(value: Any, rows: Rows) -> None:
+        if type(value) is str and value:
+            rows.reference.add((param, short(value), rows.part))
+            rows.reference.add((param, short(value.partition("|")[0]), rows.part))
 
-
-_PARTS = {
-    "HumanName": ("text", "family", "given", "prefix", "suffix"),
-    "Address": ("text", "line", "city", "district", "state", "postalCode", "country"),
-    "CodeableConcept": ("text",),
-}
+    return convert
 
 
 def string_of(kind: str, param: int, _: int) -> Convert | None:
-    """Rows for a string: each part of a name or an address is one."""
-    if kind in _PARTS:
-        keys = _PARTS[kind]
-        return lambda value, rows: _parts(param, value, keys, rows)
-    return (lambda value, rows: _text(param, value, rows)) if kind[0].islower() else None
+    """Rows for a string."""
+    return _string(param) if kind[0].islower() else None
 
 
-def _text(param: int, value: Any, rows: Rows) -> None:
-    if type(value) is str and value:
-        rows.string.add((param, folded(value), number(value), rows.part))
+def _string(param: int) -> Convert:
+    def convert(value: Any, rows: Rows) -> None:
+        if type(value) is str and value:
+            rows.string.add((param, folded(value), number(value), rows.part))
 
-
-def _parts(param: int, value: Any, keys: tuple[str, ...], rows: Rows) -> None:
-    if type(value) is not dict:
-        return
-    for key in keys:
-        found = value.get(key)
-        if type(found) is list:
-            for one in found:
-                _text(param, one, rows)
-        else:
-            _text(param, found, rows)
+    return convert
 
 
 def date_of(kind: str, param: int, _: int) -> Convert | None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from service.fhir.definitions import Definitions
 from service.fhir.path import PathError
 from service.store.paths import Step, alternatives, steps
-from service.store.rows import CONVERT, Convert, Rows
+from service.store.rows import CONVERT, INNER, Convert, Rows
 from service.store.values import number
 
 State = tuple["Node", str, str]
@@ -37,24 +37,28 @@ class Node:
         self.tests: list[tuple[Step, Callable[[Any], bool], Node]] = []
 
 
-def walk(node: Node, value: Any, rows: Rows) -> None:
-    """Collect in `rows` what `node` finds in `value`."""
-    if type(value) is list:
-        for one in value:
-            walk(node, one, rows)
-        return
-    for action in node.actions:
-        action(value, rows)
-    for _, holds, below in node.tests:
-        if holds(value):
-            walk(below, value, rows)
-    if type(value) is dict:
+def collect(root: Node, content: Any, rows: Rows) -> None:
+    """Collect in `rows` what the tree finds in `content`."""
+    found = [(root, content)]
+    # It grows while it is gone through.
+    for node, value in found:
+        for action in node.actions:
+            action(value, rows)
+        for _, holds, below in node.tests:
+            if holds(value):
+                found.append((below, value))
         children = node.children
+        if not children or type(value) is not dict:
+            continue
         # What a value has is less than what it could have.
-        for key, found in value.items() if children else ():
-            child = children.get(key)
-            if child is not None and found is not None:
-                walk(child, found, rows)
+        for key in value:
+            if key in children:
+                child, one = children[key], value[key]
+                if type(one) is list:
+                    for each in one:
+                        found.append((child, each))
+                else:
+                    found.append((child, one))
 
 
 class Builder:
@@ -92,9 +96,11 @@ class Builder:
                 continue
             for node, type_name, path in self._follow(start, alternative):
                 further = identifier if kind == "reference" else self._system(path) if kind == "token" else 0
-                convert = CONVERT[kind](type_name, param, further)
+                keys, type_of_inner = INNER.get((kind, type_name), ((), type_name))
+                convert = CONVERT[kind](type_of_inner, param, further)
                 if convert is not None:
-                    node.actions.append(convert)
+                    for one in [node.children.setdefault(key, Node()) for key in keys] or [node]:
+                        one.actions.append(convert)
 
     def _evaluated(self, start: State, expression: str, kind: str, param: int, identifier: int) -> None:
         # FHIRPath is loaded with the first expression that is more than steps.
@@ -143,17 +149,17 @@ class Builder:
 
 
 def _grouped(below: Node) -> Convert:
-    def collect(value: Any, rows: Rows) -> None:
+    def together(value: Any, rows: Rows) -> None:
         rows.parts = min(rows.parts + 1, 32767)
         rows.part = rows.parts
-        walk(below, value, rows)
+        collect(below, value, rows)
         rows.part = 0
 
-    return collect
+    return together
 
 
 def _each(values: Callable[..., list[Any]], convert: Convert) -> Convert:
-    def collect(value: Any, rows: Rows) -> None:
+    def each(value: Any, rows: Rows) -> None:
         try:
             found = values(value)
         except PathError:  # Of a resource that is not valid: what cannot be evaluated is not there to be found.
@@ -161,7 +167,7 @@ def _each(values: Callable[..., list[Any]], convert: Convert) -> Convert:
         for one in found:
             convert(one, rows)
 
-    return collect
+    return each
 
 
 def _condition(node: Node, step: Step) -> Node:

@@ -34,7 +34,7 @@ def number(text: str) -> int:
 def short(text: str) -> str:
     """`text`, or where it is too long for an index its beginning and a hash."""
     if len(text) <= LONGEST:
-        return text.replace("\x00", "")
+        return text.replace("\x00", "") if "\x00" in text else text
     digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
     return f"{text[:LONGEST]}#{digest}".replace("\x00", "")
 
