@@ -60,7 +60,11 @@ def ours(holder: Any) -> dict[str, list[Any]]:
         for one in objects(holder, "extension"):
             url = one.get("url")
             if type(url) is str and _OURS in url and (value := value_of(one)) is not None:
-                found.setdefault(url.rpartition(_OURS)[2], []).append(value)
+                name = url.rpartition(_OURS)[2]
+                if name in found:
+                    found[name].append(value)
+                else:
+                    found[name] = [value]
     return found
 
 
@@ -85,25 +89,27 @@ def parts(extension: Any) -> dict[str, list[Any]]:
 
 def first_text(found: Mapping[str, list[Any]], name: str) -> str:
     """The first textual value of that name among those that `ours` or `parts` gave."""
-    for one in found.get(name, ()):
-        if type(one) is str:
-            return one.strip()
+    if name in found:
+        for one in found[name]:
+            if type(one) is str:
+                return one.strip()
     return ""
 
 
 def first_coding(found: Mapping[str, list[Any]], name: str) -> dict[str, Any] | None:
     """The first Coding (or other object) of that name."""
-    for one in found.get(name, ()):
-        if type(one) is dict:
-            return one
+    if name in found:
+        for one in found[name]:
+            if type(one) is dict:
+                return one
     return None
 
 
 def value_of(extension: Mapping[str, Any]) -> Any:
     """The `value[x]` of an extension; None where it has none."""
-    for name, value in extension.items():
-        if name.startswith("value"):
-            return value
+    for name in extension:
+        if name[:5] == "value":
+            return extension[name]
     return None
 
 
@@ -112,8 +118,10 @@ def concept_text(concept: Any) -> str:
     said = string(concept, "text")
     if said:
         return said
-    coded = objects(concept, "coding")
-    return next((shown for one in coded if (shown := string(one, "display") or string(one, "code"))), "")
+    for one in objects(concept, "coding"):
+        if shown := string(one, "display") or string(one, "code"):
+            return shown
+    return ""
 
 
 def coding_in(concepts: Iterable[Any], system: str) -> dict[str, Any] | None:

@@ -41,12 +41,17 @@ def _when(plan: Plan, words: Words) -> list[str]:
 
 
 def _banners(plan: Plan, words: Words, copy_of: str | None) -> list[str]:
-    status = {
-        "draft": words("This is a draft. It has not been agreed yet."),
-        "on-hold": words("This plan is on hold."),
-        "revoked": words("This plan is no longer in force."),
-        "completed": words("This plan has been completed."),
-    }.get(plan.status, "")
+    match plan.status:
+        case "draft":
+            status = words("This is a draft. It has not been agreed yet.")
+        case "on-hold":
+            status = words("This plan is on hold.")
+        case "revoked":
+            status = words("This plan is no longer in force.")
+        case "completed":
+            status = words("This plan has been completed.")
+        case _:
+            status = ""
     copy = words("This is a copy. The original: %(original)s", original=copy_of) if copy_of else ""
     return [one for one in (copy, status) if one]
 
@@ -65,6 +70,9 @@ def gaps(plan: Plan) -> list[str]:
 
 
 def _lacking(plan: Plan, words: Words) -> Section | None:
+    lacking = gaps(plan)
+    if not lacking:
+        return None
     said = {
         "needs": words("what needs to change"),
         "measures": words("what is done about it"),
@@ -73,5 +81,5 @@ def _lacking(plan: Plan, words: Words) -> Section | None:
         "ways": words("how we keep in touch"),
         "next-contact": words("when the next contact is"),
     }
-    found = tuple(Item(said[name], own=False) for name in gaps(plan))
-    return Section("missing", words("What is missing from this paper"), (Items(found),)) if found else None
+    found = tuple(Item(said[name], own=False) for name in lacking)
+    return Section("missing", words("What is missing from this paper"), (Items(found),))

@@ -63,7 +63,10 @@ class Resources:
         self._by_type: dict[str, list[Resource]] = {}
         for url, resource in _flat(given):
             kind = resource["resourceType"]
-            self._by_type.setdefault(kind, []).append(resource)
+            if kind in self._by_type:
+                self._by_type[kind].append(resource)
+            else:
+                self._by_type[kind] = [resource]
             if url:
                 self._by_reference[url] = resource
             if own := string(resource, "id"):
@@ -75,28 +78,27 @@ class Resources:
 
     def find(self, reference: Any, within: Resource = _NOTHING) -> Resource:
         """What a Reference points to, `{}` where it is not here; `within` is the resource that holds the Reference."""
-        wanted = reference.get("reference") if isinstance(reference, dict) else None
-        if not isinstance(wanted, str):
+        wanted = reference["reference"] if type(reference) is dict and "reference" in reference else None
+        if type(wanted) is not str:
             return _NOTHING
-        if wanted.startswith("#"):
+        if wanted[:1] == "#":
             return next((one for one in objects(within, "contained") if one.get("id") == wanted[1:]), _NOTHING)
-        found = self._by_reference.get(wanted)
-        if found is None:
-            parts = wanted.partition("/_history/")[0].rsplit("/", 2)
-            found = self._by_reference.get("/".join(parts[-2:]))
-        return _NOTHING if found is None else found
+        if wanted in self._by_reference:
+            return self._by_reference[wanted]
+        parts = wanted.partition("/_history/")[0].rsplit("/", 2)
+        return self._by_reference.get("/".join(parts[-2:]), _NOTHING)
 
 
 def _flat(given: Any) -> Iterator[tuple[str, Resource]]:
-    for one in given if isinstance(given, (list, tuple)) else (given,):
-        if isinstance(one, (list, tuple)):
+    for one in given if type(given) in (list, tuple) else (given,):
+        if type(one) in (list, tuple):
             yield from _flat(one)
             continue
-        kind = one.get("resourceType") if isinstance(one, dict) else None
+        kind = one.get("resourceType") if type(one) is dict else None
         if kind == "Bundle":
             for entry in objects(one, "entry"):
                 resource = entry.get("resource")
-                if isinstance(resource, dict) and isinstance(resource.get("resourceType"), str):
+                if type(resource) is dict and type(resource.get("resourceType")) is str:
                     yield string(entry, "fullUrl"), resource
-        elif isinstance(kind, str):
+        elif type(kind) is str:
             yield "", one

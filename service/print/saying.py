@@ -65,15 +65,20 @@ def at(moment: str, words: Words) -> str:
 
 def reach(telecom: Telecom, words: Words) -> Row:
     """A telephone number or an address of a worker, with the hours when it is answered."""
-    label = {
-        "phone": words("Phone"),
-        "sms": words("Text message"),
-        "email": words("E-mail"),
-        "url": words("On the web"),
-    }.get(telecom.system, words("Contact"))
+    match telecom.system:
+        case "phone":
+            label = words("Phone")
+        case "sms":
+            label = words("Text message")
+        case "email":
+            label = words("E-mail")
+        case "url":
+            label = words("On the web")
+        case _:
+            label = words("Contact")
     return Row(label, f"{telecom.value} ({telecom.hours})" if telecom.hours else telecom.value)
 
 
 def rows(*given: Row | None) -> tuple[Row, ...]:
     """Those that say something."""
-    return tuple(one for one in given if one is not None and one.value)
+    return tuple([one for one in given if one is not None and one.value])

@@ -24,7 +24,7 @@ _PLAIN_GOAL = frozenset({"", "active", "accepted", "planned"})
 
 def sections(plan: Plan, words: Words, now: Now) -> tuple[Section, ...]:
     """Every section that has something to say."""
-    return tuple(one for build in _ORDER if (one := build(plan, words, now)) is not None)
+    return tuple([one for build in _ORDER if (one := build(plan, words, now)) is not None])
 
 
 def _section(key: str, title: str, blocks: Iterable[Block]) -> Section | None:
@@ -128,12 +128,15 @@ def _place(activity: Activity) -> str:
 
 
 def _environment(code: str, words: Words) -> str:
-    return {
-        "home": words("At home"),
-        "everyday-environment": words("In early education or school"),
-        "elsewhere": words("Elsewhere"),
-        "": words("Other things we agreed"),
-    }[code]
+    match code:
+        case "home":
+            return words("At home")
+        case "everyday-environment":
+            return words("In early education or school")
+        case "elsewhere":
+            return words("Elsewhere")
+        case _:
+            return words("Other things we agreed")
 
 
 def _measure(one: Activity, plan: Plan, words: Words) -> Item:

@@ -28,16 +28,17 @@ class Words:
 
     def __call__(self, sentence: str, **values: str) -> str:
         """The sentence (English is the key) in this language, with `%(name)s` filled."""
-        text = self._catalogue.get(sentence, sentence)
+        text = self._catalogue[sentence]
         return text % values if values else text
 
     def label(self, coding: Mapping[str, Any] | None) -> str:
         """What a Coding is called; its own display where the code system is not ours."""
         if not coding:
             return ""
-        get = coding.get
-        code = str(get("code") or "")
-        return self._labels.get((str(get("system") or ""), code)) or str(get("display") or code)
+        system, code = coding.get("system"), coding.get("code")
+        if type(system) is str and type(code) is str and (system, code) in self._labels:
+            return self._labels[system, code]
+        return str(coding.get("display") or code or "")
 
     def small(self, coding: Mapping[str, Any] | None) -> str:
         """The same for the middle of a sentence: no capital at the beginning."""
@@ -62,14 +63,21 @@ def words(language: str) -> Words:
     return Words(language)
 
 
+class Catalogue(dict[str, str]):
+    """Sentence by sentence; where it has none, that is the sentence itself."""
+
+    def __missing__(self, sentence: str) -> str:
+        return sentence
+
+
 @functools.cache
-def catalogue(language: str) -> Mapping[str, str]:
-    """Sentence by sentence; empty for English, which the program itself is written in."""
+def catalogue(language: str) -> Catalogue:
+    """The sentences of a language; none for English, which the program itself is written in."""
     file = LOCALE / language / "LC_MESSAGES" / "print.po"
     if language == "en":
-        return {}
+        return Catalogue()
     with file.open("rb") as stream:
-        return {str(one.id): str(one.string) for one in read_po(stream, locale=language) if one.id}
+        return Catalogue({str(one.id): str(one.string) for one in read_po(stream, locale=language) if one.id})
 
 
 @functools.cache
