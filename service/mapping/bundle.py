@@ -21,19 +21,22 @@ def assembled(bundle: dict[str, Any]) -> tuple[dict[str, Any], list[Issue], dict
     Two entries for one resource with the same content are one; with different content they are an error, for one of
     them would be lost.
     """
-    entries: dict[str, dict[str, Any]] = {}
+    entries: list[dict[str, Any]] = []
     places: dict[str, int] = {}
     moved: dict[int, int] = {}
     issues: list[Issue] = []
     for number, entry in enumerate(bundle.get("entry", ())):
-        first = entries.setdefault(entry["fullUrl"], entry)
-        moved[number] = places.setdefault(entry["fullUrl"], len(places))
-        if first is not entry and first["resource"] != entry["resource"]:
+        url = entry["fullUrl"]
+        if url not in places:
+            places[url] = len(entries)
+            entries.append(entry)
+        elif entries[places[url]]["resource"] != entry["resource"]:
             where = f"Bundle.entry[{number}]"
             issues.append(issue("mapping.twice", expression=where, type=entry["resource"]["resourceType"]))
+        moved[number] = places[url]
     if len(entries) == len(moved):
         return bundle, issues, moved
-    return bundle | {"entry": list(entries.values())}, issues, moved
+    return bundle | {"entry": entries}, issues, moved
 
 
 def renumbered(trace: "Trace", moved: Mapping[int, int]) -> "Trace":
