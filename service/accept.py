@@ -19,7 +19,7 @@ from service.store import Author, Store, documents
 from service.store.audit import Detail, Event, record
 from service.store.documents import Identity
 from service.store.families import hidden
-from service.store.keeping import Accepted, Document, Undone, keep, unchanged, without
+from service.store.keeping import Accepted, Document, Status, Undone, keep, unchanged, without
 from service.store.records import Change
 from service.store.resources import prepare
 from service.store.values import micros
@@ -50,12 +50,9 @@ def accept(
     then. With `shortcut` a document that is here already is not converted again. `options` go to the converter.
     Raises `StoreError` where the store cannot go on (`store.busy`).
     """
-    try:
-        value = json.parse(text)
-    except json.JsonError as error:
-        return without("invalid", None, [error.issue], Converted(None, None, [error.issue]))
-    if others := _foreign(value, only):
-        return without("invalid", None, others)
+    value, refused = _read(text, only)
+    if refused is not None:
+        return refused
     document = _document(value, text)
     if shortcut and document is not None and (known := _known(store, document)) is not None:
         return known
@@ -82,16 +79,31 @@ def accept(
     return replace(done, issues=(*converted.issues, *done.issues), converted=converted)
 
 
-def foreign(text: bytes, only: str | None) -> list[Issue]:
-    """Why a document is not taken from a client that may bring only those of the organisation `only` (None: any).
+def rehearse(converter: Converts, text: bytes, *, only: str | None = None, **options: Any) -> Accepted:
+    """What would become of one document, by its conversion alone: nothing is stored, so nothing is new."""
+    value, refused = _read(text, only)
+    if refused is not None:
+        return refused
+    made = converter.convert_read(value, text, **options)
+    status: Status = "invalid" if made.bundle is None or has_errors(made.issues) else "unchanged"
+    document = made.document if isinstance(made.document, dict) else {}
+    id_, kind, version = (document.get(name) for name in ("id", "kind", "version"))
+    changes = map(_change, made.bundle["entry"]) if made.bundle and status != "invalid" else ()
+    references = tuple("/".join(one.key) for one in changes)
+    return Accepted(status, id_, kind, version, references, {}, tuple(made.issues), converted=made)
 
-    Decided before anything else, so that nobody learns whether another organisation's document is here. What cannot be
-    read is told by the converter.
+
+def _read(text: bytes, only: str | None) -> tuple[Any, Accepted | None]:
+    """A document, and why it is not taken where it cannot be read, or may not come from who asks.
+
+    Decided before anything else, so that nobody learns whether another organisation's document is here.
     """
     try:
-        return [] if only is None else _foreign(json.parse(text), only)
-    except json.JsonError:
-        return []
+        value = json.parse(text)
+    except json.JsonError as error:
+        return None, without("invalid", None, [error.issue], Converted(None, None, [error.issue]))
+    others = _foreign(value, only)
+    return value, without("invalid", None, others) if others else None
 
 
 def _foreign(value: Any, only: str | None) -> list[Issue]:

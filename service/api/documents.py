@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 
-from service.accept import accept, foreign
+from service.accept import accept, rehearse
 from service.api import auditing
 from service.api.answers import FHIR, JSON, NDJSON, answer, body, fhir, language, sent, wanted
 from service.api.caller import caller, may
@@ -16,10 +16,9 @@ from service.api.engine import engine
 from service.api.errors import Refused, refused, status_of
 from service.api.metrics import count_document
 from service.fhir.json import encode
-from service.issues import Issue, has_errors, issue, outcome
-from service.pipeline import Converted
+from service.issues import Issue, issue, outcome
 from service.store import StoreError
-from service.store.keeping import Accepted, Status, without
+from service.store.keeping import Accepted, without
 from service.store.outbox import Delivery
 from service.store.values import instant
 
@@ -42,10 +41,8 @@ def take(text: bytes, *, dry_run: bool, whole: bool, event: bool) -> Accepted:
     """
     only = _only()
     style = engine().settings.activity_style
-    if dry_run and (others := foreign(text, only)):
-        done = without("invalid", None, others)
-    elif dry_run:
-        done = converted(engine().converter.convert_text(text, activity_style=style))
+    if dry_run:
+        done = rehearse(engine().converter, text, only=only, activity_style=style)
     else:
         by, moment = caller(), current_app.extensions["yhdessa-clock"]()
         entry = auditing.event() if event else None
@@ -67,15 +64,6 @@ def take(text: bytes, *, dry_run: bool, whole: bool, event: bool) -> Accepted:
     auditing.use().of(*{one.stored.organisation for one in done.written.values() if one.stored is not None})
     count_document(done.status, done.issues)
     return done
-
-
-def converted(made: Converted) -> Accepted:
-    """What would become of a document that is only converted: nothing is stored, so nothing is new."""
-    status: Status = "invalid" if made.bundle is None or has_errors(made.issues) else "unchanged"
-    document = made.document if isinstance(made.document, dict) else {}
-    id_, kind, version = (document.get(name) for name in ("id", "kind", "version"))
-    references = tuple(resources(made.bundle)) if made.bundle and status != "invalid" else ()
-    return Accepted(status, id_, kind, version, references, {}, tuple(made.issues), converted=made)
 
 
 def status_of_document(done: Accepted) -> int:
@@ -133,11 +121,6 @@ def _delivery(one: Delivery) -> dict[str, Any]:
         "notBefore": instant(one.not_before),
     }
     return row | ({"reason": one.reason} if one.reason else {})
-
-
-def resources(bundle: dict[str, Any]) -> list[str]:
-    """The relative reference of every entry, in the Bundle's order."""
-    return [f"{entry['resource']['resourceType']}/{entry['resource']['id']}" for entry in bundle.get("entry", [])]
 
 
 def _check_query() -> None:
