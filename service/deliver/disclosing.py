@@ -22,90 +22,87 @@ CLIENT = "delivery"
 DISCLOSURE = "disclosure"
 _NAMESPACE = uuid.UUID("5cb1ad2e-98b5-4d1e-a6d5-3f0fd3d0f1a7")
 _LIFECYCLE = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle"
+_DISCLOSED = {"coding": [{"system": _LIFECYCLE, "code": "disclose", "display": "Disclose Record Lifecycle Event"}]}
 _ROLES = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 _OID = "urn:ietf:rfc:3986"
 _HASH = "https://yhdessa.example/fhir/StructureDefinition/payload-hash"
 
 
-def event(ready: Ready, receipt: Receipt) -> Event:
-    """The disclosure, or the withdrawal, as a row of the use log; its time is that of the log's row."""
-    row = ready.claim.row
-    plan = f"{row.reference}/_history/{_version(ready)}"
-    own = (f"{one.type}/{one.id}" for one in ready.given)
-    detail = Detail(
-        interaction=WITHDRAWAL if row.payload == WITHDRAWAL else DISCLOSURE,
-        entities=tuple(sorted({row.reference, *own, *no_longer(ready)} - set(ready.patients))),
-        patients=ready.patients,
-        request=plan,
-        description=described(ready),
-        provider=ready.organisation,
-        recipient=ready.shipment.recipient.organisation,
-        purpose="; ".join(_purposes(ready)),
-        # The permission itself names no provision: then it is the one by which its kind is a ground at all.
-        basis="; ".join(dict.fromkeys(f"{one.kind} {one.reference}: {_plain(one, ready)}" for one in ready.bases)),
-        digests=digests(ready, receipt),
-        confirmed=" ".join(part for part in (receipt.status, receipt.reference) if part),
-    )
-    return Event(CLIENT, ready.organisation, "D" if row.payload == WITHDRAWAL else "R", "0", detail)
+class Told:
+    """One confirmed delivery, in the words of the rows in which it is written down; each worked out once.
 
+    `digests` are the SHA-256 of the exact bytes of each part that left, in hexadecimal, `version` that of the plan that
+    was sent (of a plan that has changed since its row was written, the newer one), `gone` the references of what the
+    recipient had of earlier versions and is taken back with this one.
+    """
 
-def digests(ready: Ready, receipt: Receipt) -> tuple[str, ...]:
-    """SHA-256 of the exact bytes of each part that left, in hexadecimal."""
-    return tuple(hashlib.sha256(part.body).hexdigest() for part in receipt.parts or ready.parts)
+    def __init__(self, ready: Ready, receipt: Receipt, at: datetime) -> None:
+        self.ready = ready
+        self.receipt = receipt
+        self.at = at
+        self.row = ready.claim.row
+        self.recipient = ready.shipment.recipient
+        self.digests = tuple(hashlib.sha256(part.body).hexdigest() for part in receipt.parts or ready.parts)
+        self.gone = references(ready.shipment.outdated) if ready.shipment.outdated else ()
+        self._given = [(f"{one.type}/{one.id}", one.version) for one in ready.given]
+        self.version = next((own for one, own in self._given if one == self.row.reference), self.row.version)
+        given = (one.purpose or purpose(self.recipient.sector) for one in ready.bases)
+        self._purposes = list(dict.fromkeys(one.replace("; ", ", ") for one in given))
 
+    def contents(self) -> bytes:
+        """The references and versions of what was given, as the outbox keeps them."""
+        return encode(self._given)
 
-def described(ready: Ready) -> str:
-    """What was given, in words that the print-out can translate: the payload, version, parts, what it takes back."""
-    parts = sorted({part for one in ready.bases for part in one.parts})
-    told = f"{ready.claim.row.payload} {_version(ready)}"
-    told = f"{told}: {', '.join(parts)}" if parts else told
-    gone = no_longer(ready)
-    return f"{told}; taken back: {' '.join(gone)}" if gone else told
+    def event(self) -> Event:
+        """The disclosure, or the withdrawal, as a row of the use log; its time is that of the log's row."""
+        ready, row = self.ready, self.row
+        own = (reference for reference, _ in self._given)
+        is_withdrawal = row.payload == WITHDRAWAL
+        detail = Detail(
+            interaction=WITHDRAWAL if is_withdrawal else DISCLOSURE,
+            entities=tuple(sorted({row.reference, *own, *self.gone} - set(ready.patients))),
+            patients=ready.patients,
+            request=self._plan(),
+            description=self._described(),
+            provider=ready.organisation,
+            recipient=self.recipient.organisation,
+            purpose="; ".join(self._purposes),
+            # The permission itself names no provision: then it is the one by which its kind is a ground at all.
+            basis="; ".join(dict.fromkeys(f"{one.kind} {one.reference}: {_plain(one, ready)}" for one in ready.bases)),
+            digests=self.digests,
+            confirmed=" ".join(part for part in (self.receipt.status, self.receipt.reference) if part),
+        )
+        return Event(CLIENT, ready.organisation, "D" if is_withdrawal else "R", "0", detail)
 
+    def provenance(self) -> dict[str, Any]:
+        """The Provenance of a disclosure, which belongs to the organisation that gave."""
+        row, ready = self.row, self.ready
+        made: dict[str, Any] = {
+            "resourceType": "Provenance",
+            "id": str(uuid.uuid5(_NAMESPACE, f"{row.receiver} {row.reference} {row.created} {row.turn} {row.id}")),
+            "target": [{"reference": self._plan()}],
+            "recorded": self.at.isoformat(timespec="milliseconds"),
+            "policy": _policies(ready),
+            "activity": _DISCLOSED,
+            "agent": [
+                _agent(_ROLES, "custodian", ready.organisation, ""),
+                _agent(_PARTICIPATION, "IRCP", self.recipient.organisation, self.recipient.name),
+            ],
+            "entity": [{"role": "derivation", "what": _what(digest, self.receipt)} for digest in self.digests],
+            "reason": [{"text": one} for one in self._purposes],
+        }
+        return {name: value for name, value in made.items() if value}
 
-def no_longer(ready: Ready) -> tuple[str, ...]:
-    """The references of what the recipient had of earlier versions and is taken back with this one."""
-    return references(ready.shipment.outdated) if ready.shipment.outdated else ()
+    def _plan(self) -> str:
+        return f"{self.row.reference}/_history/{self.version}"
 
-
-def contents(ready: Ready) -> bytes:
-    """The references and versions of what was given, as the outbox keeps them."""
-    return encode([[f"{one.type}/{one.id}", one.version] for one in ready.given])
-
-
-def provenance(ready: Ready, receipt: Receipt, now: datetime) -> dict[str, Any]:
-    """The Provenance of a disclosure, which belongs to the organisation that gave."""
-    row = ready.claim.row
-    recipient = ready.shipment.recipient
-    made: dict[str, Any] = {
-        "resourceType": "Provenance",
-        "id": str(uuid.uuid5(_NAMESPACE, f"{row.receiver} {row.reference} {row.created} {row.turn} {row.id}")),
-        "target": [{"reference": f"{row.reference}/_history/{_version(ready)}"}],
-        "recorded": now.isoformat(timespec="milliseconds"),
-        "policy": _policies(ready),
-        "activity": {
-            "coding": [{"system": _LIFECYCLE, "code": "disclose", "display": "Disclose Record Lifecycle Event"}]
-        },
-        "agent": [
-            _agent(_ROLES, "custodian", ready.organisation, ""),
-            _agent(_PARTICIPATION, "IRCP", recipient.organisation, recipient.name),
-        ],
-        "entity": [{"role": "derivation", "what": _what(digest, receipt)} for digest in digests(ready, receipt)],
-    }
-    made["reason"] = [{"text": one} for one in _purposes(ready)]
-    return {name: value for name, value in made.items() if value}
-
-
-def _version(ready: Ready) -> int:
-    """The version of the plan that was sent: of a plan that has changed since its row was written, the newer one."""
-    sent = [one.version for one in ready.given if f"{one.type}/{one.id}" == ready.claim.row.reference]
-    return sent[0] if sent else ready.claim.row.version
-
-
-def _purposes(ready: Ready) -> list[str]:
-    given = (one.purpose or purpose(ready.shipment.recipient.sector) for one in ready.bases)
-    return list(dict.fromkeys(one.replace("; ", ", ") for one in given))
+    def _described(self) -> str:
+        """In words that the print-out can translate: the payload, version, parts, what it takes back."""
+        parts = sorted({part for one in self.ready.bases for part in one.parts})
+        told = f"{self.row.payload} {self.version}"
+        told = f"{told}: {', '.join(parts)}" if parts else told
+        return f"{told}; taken back: {' '.join(self.gone)}" if self.gone else told
 
 
 def _plain(basis: Basis, ready: Ready) -> str:

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from service.deliver import disclosing
 from service.deliver.backoff import opened, pause
+from service.deliver.disclosing import CLIENT, Told
 from service.deliver.receivers.base import Receipt, Retries, TransportError
 from service.deliver.shipments import Ready, Stopped
 from service.store import circuits
@@ -76,29 +76,29 @@ def settle(
 ) -> Settled:
     """Write down what became of rows of one receiver, in the order in which it happened."""
     states: dict[str, int] = {}
-    done: list[Confirmed] = []
+    done: list[Told] = []
     for one in outcomes:
-        state = _confirmed(connection, one) if isinstance(one, Confirmed) else None
-        if isinstance(one, Failed):
+        if isinstance(one, Confirmed):
+            told = Told(one.ready, one.receipt, one.at)
+            state = _confirmed(connection, told)
+            if state is not None:
+                done.append(told)
+        elif isinstance(one, Failed):
             state = _failed(connection, one, retries, now, pauses)
-        elif isinstance(one, Stopped):
+        else:
             values = {"state": one.state, "reason": one.reason, "doubt": int(one.claim.doubted)}
             state = one.state if finish(connection, one.claim, values) else None
-        elif state is not None and isinstance(one, Confirmed):
-            done.append(one)
         if state is not None:
             states[state] = states.get(state, 0) + 1
     circuit = _circuit(connection, receiver, retries, outcomes, micros(now))
-    found = [one for one in done if one.ready.unconfirmed and one.receipt.status != ABSENT]
-    for withdrawn in found:
-        done = [*_arrived(connection, withdrawn), *done]
+    for found in [one for one in done if one.ready.unconfirmed and one.receipt.status != ABSENT]:
+        done = [*_arrived(connection, found), *done]
     logged = [one for one in done if one.receipt.status != ABSENT and one.ready.is_disclosure]
     _disclose(connection, logged, parameters, now)
     return Settled(states, len(outcomes) - sum(states.values()), circuit)
 
 
-def _confirmed(connection: Connection, one: Confirmed) -> str | None:
-    digests = disclosing.digests(one.ready, one.receipt)
+def _confirmed(connection: Connection, one: Told) -> str | None:
     values = {
         "state": DELIVERED,
         "reason": None,
@@ -106,10 +106,10 @@ def _confirmed(connection: Connection, one: Confirmed) -> str | None:
         "status": one.receipt.status,
         "confirmed": one.receipt.reference,
         "delivered": micros(one.at),
-        "digest": bytes.fromhex(digests[0]) if len(digests) == 1 else _together(digests),
-        "contents": disclosing.contents(one.ready),
+        "digest": bytes.fromhex(one.digests[0]) if len(one.digests) == 1 else _together(one.digests),
+        "contents": one.contents(),
     }
-    return DELIVERED if finish(connection, one.claim, values) else None
+    return DELIVERED if finish(connection, one.ready.claim, values) else None
 
 
 def _together(digests: Sequence[str]) -> bytes:
@@ -117,12 +117,11 @@ def _together(digests: Sequence[str]) -> bytes:
     return hashlib.sha256("".join(digests).encode()).digest()
 
 
-def _arrived(connection: Connection, withdrawn: Confirmed) -> list[Confirmed]:
+def _arrived(connection: Connection, withdrawn: Told) -> list[Told]:
     """What a withdrawal has found at the receiver though nobody had confirmed it: it was given, so it is logged."""
-    rows = [one.claim.id for one in withdrawn.ready.unconfirmed]
-    resolved(connection, rows)
+    resolved(connection, [one.claim.id for one in withdrawn.ready.unconfirmed])
     receipt = Receipt("found", withdrawn.receipt.reference)
-    return [Confirmed(one, receipt, withdrawn.at) for one in withdrawn.ready.unconfirmed]
+    return [Told(one, receipt, withdrawn.at) for one in withdrawn.ready.unconfirmed]
 
 
 def _failed(
@@ -174,27 +173,27 @@ def _circuit(connection: Connection, receiver: str, retries: Retries, outcomes: 
     return circuits.get(connection, receiver)
 
 
-def _disclose(connection: Connection, done: Sequence[Confirmed], parameters: Parameters, now: datetime) -> None:
+def _disclose(connection: Connection, done: Sequence[Told], parameters: Parameters, now: datetime) -> None:
     """The log, the Provenances and what may be seen, of several deliveries to one recipient."""
     at = micros(now) // 1000 * 1000
     given = [one for one in done if one.ready.given]
     by_owner: dict[str, list[Prepared]] = {}
     for one in given:
-        made = disclosing.provenance(one.ready, one.receipt, one.at)
+        made = one.provenance()
         change = prepare(Change("Provenance", made["id"], "PUT", made), parameters)
         by_owner.setdefault(one.ready.organisation, []).append(change)
     for organisation, changes in by_owner.items():
-        apply(connection, changes, {}, Author(disclosing.CLIENT, organisation), at)
+        apply(connection, changes, {}, Author(CLIENT, organisation), at)
     if given:
         # Taken back while it was on its way: it was given, so it is logged, but it is not to be seen here.
-        gone = withdrawn_after(connection, [one.claim.row for one in given])
-        seen = {(each.type, each.id): each for one in given if one.claim.id not in gone for each in one.ready.given}
-        recipient = given[0].ready.shipment.recipient.organisation
+        gone = withdrawn_after(connection, [one.row for one in given])
+        seen = {(each.type, each.id): each for one in given if one.row.id not in gone for each in one.ready.given}
+        recipient = given[0].recipient.organisation
         disclose(connection, recipient, seen.values(), at)
-        outdated = {key for one in given for key in _keys(disclosing.no_longer(one.ready))}
+        outdated = {key for one in given for key in _keys(one.gone)}
         if outdated:
             withdraw(connection, recipient, outdated - seen.keys())
-    record(connection, [disclosing.event(one.ready, one.receipt) for one in done], now)
+    record(connection, [one.event() for one in done], now)
 
 
 def _keys(references: Iterable[str]) -> Iterator[Key]:
