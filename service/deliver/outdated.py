@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection
 
 from service.deliver.receivers.base import Json
-from service.fhir.json import parse
+from service.fhir.json import decode
 from service.policy import withdrawal
 from service.store import outbox
 from service.store.belonging import last_bodies
@@ -37,7 +37,7 @@ def earlier(connection: Connection, claims: Sequence[Claim]) -> dict[int, list[D
 
 def given(rows: Iterable[Delivery]) -> Versions:
     """What confirmed rows have brought."""
-    return {reference: version for one in rows if one.contents for reference, version in parse(one.contents)}
+    return {reference: version for one in rows if one.contents for reference, version in decode(one.contents)}
 
 
 def taken_back(connection: Connection, row: Delivery, had: Versions, bundle: Json, case: Json) -> Json | None:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from service.deliver import outdated
 from service.deliver.receivers.base import Json, Part, Receiver, Shipment, Tools, TransportError
-from service.fhir.json import encode, parse
+from service.fhir.json import decode, encode
 from service.issues import Issue, issue
 from service.pipeline import Narrator
 from service.policy import Basis, Guard, Permitted, Policy, Recipient, Refused, may, protects, withdrawal
@@ -96,7 +96,7 @@ class Bodies:
         with self._lock:
             found = self._kept.get(key)
         if found is None:
-            found = parse(stored.body or b"{}")
+            found = decode(stored.body or b"{}")
             with self._lock:
                 self._kept[key] = found
                 if len(self._kept) > _KEPT:
@@ -271,7 +271,7 @@ def _sent(
     """The references of what was given, or may have been, and the resources as they were then, the plan first."""
     pairs: dict[str, int] = {}
     for one in earlier:
-        pairs.update(parse(one.contents or b"[]"))
+        pairs.update(decode(one.contents or b"[]"))
     for ready in unconfirmed:
         pairs |= {f"{one.type}/{one.id}": one.version for one in ready.given}
     keys = [(*_key(reference), version) for reference, version in pairs.items()]

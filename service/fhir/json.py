@@ -83,6 +83,11 @@ def encode(value: Any) -> bytes:
     return _encoder.encode(value)
 
 
+def decode(data: bytes) -> Any:
+    """The value of what `encode` has given: our own hand, in which no mistake is looked for."""
+    return _decoder.decode(data)
+
+
 def canonical(value: Any) -> bytes:
     """Compact UTF-8 JSON with sorted keys: equal values give equal bytes, for hashing."""
     return _canonical_encoder.encode(value)

@@ -1,6 +1,6 @@
 """A case to decide on: the plan, what is beside it, whose it is, and which register it comes from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.fhir.reading import coding_in, extensions, objects, part, string, value_of, values
@@ -15,18 +15,22 @@ _CUSTODIAN = frozenset({"CST", "custodian"})
 class Case:
     """The resources of a collection Bundle by their references (`Goal/…`), the CarePlan first."""
 
-    __slots__ = ("_aliases", "children", "plan", "plan_reference", "resources")
+    __slots__ = ("_aliases", "_kinds", "children", "plan", "plan_reference", "resources")
 
     def __init__(self, bundle: Json) -> None:
         self.resources: dict[str, Json] = {}
         self._aliases: dict[str, str] = {}
+        self._kinds: dict[str, list[tuple[str, Json]]] = {}
         for entry in objects(bundle, "entry"):
             resource = part(entry, "resource")
             kind, own = resource.get("resourceType"), resource.get("id")
             if isinstance(kind, str) and isinstance(own, str):
-                self.resources.setdefault(f"{kind}/{own}", resource)
+                key = f"{kind}/{own}"
+                if key not in self.resources:
+                    self.resources[key] = resource
+                    self._kinds.setdefault(kind, []).append((key, resource))
                 if url := string(entry, "fullUrl"):
-                    self._aliases[url] = f"{kind}/{own}"
+                    self._aliases[url] = key
         first = next(iter(self.resources), "")
         self.plan_reference = first if first.startswith("CarePlan/") else ""
         self.plan: Json = self.resources.get(self.plan_reference, _NOTHING)
@@ -46,9 +50,9 @@ class Case:
         """What a Reference leads to; `{}` where to nothing."""
         return self.resources.get(self.key(reference), _NOTHING)
 
-    def of(self, kind: str) -> Iterator[tuple[str, Json]]:
+    def of(self, kind: str) -> Sequence[tuple[str, Json]]:
         """The resources of one type with their references."""
-        return ((key, one) for key, one in self.resources.items() if one["resourceType"] == kind)
+        return self._kinds.get(kind, ())
 
     def patients(self, resource: Json, *, own: str = "subject") -> tuple[str, ...]:
         """The children that a resource names: its subject (or `own`) and those it also concerns."""

@@ -1,15 +1,15 @@
 """The chosen resources as copies: without the texts that may not go, complete for their profiles, and marked."""
 
 import functools
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from service.fhir.reading import objects, part, string
 from service.policy import marks, places
+from service.policy.elements import At
 from service.policy.guard import BETWEEN, HETU_SYSTEM, LONG, Guard, guard, is_technical, sayings
 from service.policy.minimise import Minimiser, in_order
-from service.policy.model import Step
 from service.policy.withheld import complete, without_texts
 
 Json = Mapping[str, Any]
@@ -24,8 +24,7 @@ def copies(chosen: Minimiser) -> tuple[list[dict[str, Any]], Guard]:
         _phones_only(going)
     if secrets.tells(BETWEEN.join(sayings(going)) if chosen.protected else "") or secrets.check_made(going):
         going = [_clean(one, chosen, secrets) for one in going]
-    less = {one.resource for one in chosen.steps if not one.kept}
-    made = [_copy(one, chosen, less) for one in going]
+    made = [_copy(one, chosen) for one in going]
 
     @functools.cache
     def stayed() -> tuple[str, ...]:
@@ -35,15 +34,16 @@ def copies(chosen: Minimiser) -> tuple[list[dict[str, Any]], Guard]:
 
 
 def _clean(resource: dict[str, Any], chosen: Minimiser, secrets: Guard) -> dict[str, Any]:
-    told: list[str] = []
+    told: list[At] = []
     clean = without_texts(resource, lambda text: secrets.tells(text) or secrets.tells_hetu(text), told.append)
-    chosen.steps += [Step(_key(resource), path, False, "policy.text-withheld") for path in told]
+    for at in told:
+        chosen.steps.stays(_key(resource), at, "policy.text-withheld")
     return clean
 
 
-def _copy(resource: dict[str, Any], chosen: Minimiser, less: Container[str]) -> dict[str, Any]:
+def _copy(resource: dict[str, Any], chosen: Minimiser) -> dict[str, Any]:
     key = _key(resource)
-    meta = marks.meta(chosen.case.resources[key], chosen.policy, less=key in less)
+    meta = marks.meta(chosen.case.resources[key], chosen.policy, less=key in chosen.steps.less)
     first = {"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta}
     return complete(first | resource, chosen.policy)
 
@@ -59,7 +59,7 @@ def origin(chosen: Minimiser, key: str, provenance: Json) -> dict[str, Any]:
     for number, agent in enumerate(objects(made, "agent")):
         who = part(agent, "who")
         if "reference" in who and case.key(who) not in chosen.kept:
-            chosen.steps.append(Step(key, f"agent[{number}]", False, "policy.leads-to-what-stays"))
+            chosen.steps.stays(key, ((None, "agent"), number), "policy.leads-to-what-stays")
             continue
         if chosen.protected:
             who.pop("display", None)

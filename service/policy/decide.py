@@ -15,8 +15,9 @@ from service.policy.case import Case, sector_of
 from service.policy.copies import copies, origin
 from service.policy.mentions import Mentions
 from service.policy.minimise import Minimiser
-from service.policy.model import Permitted, Recipient, Refused, Step
+from service.policy.model import Permitted, Recipient, Refused
 from service.policy.rules import Policy, Sector
+from service.policy.steps import Steps
 
 if TYPE_CHECKING:
     from service.validation import Validator
@@ -51,19 +52,20 @@ def may(
         return Refused(_because(found), tuple(found.steps))
     chosen = _chosen(case, found, permissions, policy, sector)
     if not chosen.contents:
-        return Refused(issue("policy.nothing-left"), (*found.steps, *chosen.steps))
+        return Refused(issue("policy.nothing-left"), chosen.steps)
     made, last = copies(chosen)
-    steps = (*found.steps, *chosen.steps)
     if narrator:
         made[0] = _narrated(made, narrator)
     out = marks.bundle(made)
     wrong = [one for one in validated(out, validator) if one.is_error]
     if wrong:
-        return Refused(issue("policy.invalid", first=wrong[0].text(), expression=wrong[0].expression or ""), steps)
+        return Refused(
+            issue("policy.invalid", first=wrong[0].text(), expression=wrong[0].expression or ""), chosen.steps
+        )
     last = last.knowing(out)
     if leaks := last.check_made(out):
-        return Refused(leaks[0], steps)
-    return Permitted(out, tuple(one.basis for one in found.grants), steps, last)
+        return Refused(leaks[0], chosen.steps)
+    return Permitted(out, tuple(one.basis for one in found.grants), chosen.steps, last)
 
 
 def validated(resource: Json, validator: "Validator | None" = None) -> list[Issue]:
@@ -100,22 +102,22 @@ def _because(found: Found) -> Issue:
 
 
 def _chosen(case: Case, found: Found, permissions: Iterable[Json], policy: Policy, sector: Sector) -> Minimiser:
-    chosen = Minimiser(case, granted(found.grants), policy, sector)
+    chosen = Minimiser(case, granted(found.grants), policy, sector, Steps(found.steps))
     chosen.choose()
     if sector.limits.consents == "all":
         for one in permissions:
             key = f"Consent/{string(one, 'id')}"
             if key in case.resources and consents.about_plan(one, case):
-                chosen.steps.append(Step(key, "", True, "policy.consent-kept"))
+                chosen.steps.goes(key, None, "policy.consent-kept")
                 chosen.kept[key] = chosen.take(key, one)
     Mentions(chosen).follow()
     for key, one in case.of("Provenance"):
         if any(case.key(target) == case.plan_reference for target in objects(one, "target")):
-            chosen.steps.append(Step(key, "", True, "policy.origin"))
+            chosen.steps.goes(key, None, "policy.origin")
             chosen.kept[key] = origin(chosen, key, one)
-    looked_at = {one.resource for one in chosen.steps}
-    rest = (key for key in case.resources if key not in looked_at)
-    chosen.steps.extend(Step(key, "", False, "policy.not-mentioned") for key in rest)
+    looked_at = chosen.steps.about()
+    for key in (one for one in case.resources if one not in looked_at):
+        chosen.steps.stays(key, None, "policy.not-mentioned")
     return chosen
 
 

@@ -4,7 +4,7 @@ A name is a path from a resource type (`activity.detail.goal`), in which `extens
 extensions and kinds of identifiers. https://hl7.org/fhir/R4/json.html, https://hl7.org/fhir/R4/extensibility.html
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +14,11 @@ from service.fhir.model import TypeModel
 ROOT = "https://yhdessa.example/fhir"
 EXTENSION, IDENTIFIER = "extension:", "identifier:"
 _CONTAINERS = (dict, list)
+_UNKNOWN: Any = object()
 
-Dropped = Callable[[str], None]
-"""Is told the path of what is not taken along."""
+At = tuple[Any, Any] | None
+"""A place in a resource: the place above it and the step from there, which is a name, a number, or the url of an
+extension (in a tuple of its own). None is the resource itself."""
 _Tree = dict[str, "_Tree"]
 
 
@@ -167,55 +169,56 @@ class Names:
         return self._keys[type_name]
 
 
-def taken(value: Mapping[str, Any], rule: Rule, at: str, dropped: Dropped) -> dict[str, Any]:
-    """What of `value` goes by `rule`, a copy of its own; `at` is its path, `dropped` is told what stays."""
+def taken(value: Mapping[str, Any], rule: Rule, at: At, dropped: list[At]) -> dict[str, Any]:
+    """What of `value`, which is at `at`, goes by `rule`, a copy of its own; the places of what stays join `dropped`."""
     out: dict[str, Any] = {}
-    children = rule.children
+    known = rule.children
     for key, item in value.items():
-        kind = type(item)
-        if kind is not dict and kind is not list and item is not None and children.get(key, rule) is None:
+        child = known.get(key, _UNKNOWN)
+        if child is None and type(item) not in _CONTAINERS and item is not None:
             out[key] = item
             continue
-        where = f"{at}.{key}" if at else key
         if key == "extension":
-            found: Any = _extensions(item, rule, where, dropped)
-        elif key in children:
-            found = _item(item, children[key], rule if key == "identifier" else None, where, dropped)
-        else:
-            dropped(where)
+            found: Any = _extensions(item, rule, (at, key), dropped)
+        elif child is _UNKNOWN:
+            dropped.append((at, key))
             continue
+        else:
+            found = item_taken(item, child, rule.identifiers if key == "identifier" else None, (at, key), dropped)
         if found:
             out[key] = found
     return out
 
 
-def _item(item: Any, child: Rule | None, holder: Rule | None, at: str, dropped: Dropped) -> Any:
+def item_taken(item: Any, child: Rule | None, kinds: Kinds | None, at: At, dropped: list[At]) -> Any:
+    """What of one element goes, a list or not: by `child`, of identifiers those of `kinds`. None where nothing does."""
     if type(item) is list:
-        every = (_item(one, child, holder, f"{at}[{number}]", dropped) for number, one in enumerate(item))
+        every = [item_taken(one, child, kinds, (at, number), dropped) for number, one in enumerate(item)]
         return [one for one in every if one is not None]
-    if child is None:
-        if type(item) in _CONTAINERS:
-            dropped(at)
-            return None
+    if child is None and type(item) not in _CONTAINERS:
         return item
-    if type(item) is not dict:
-        dropped(at)
-        return None
-    if holder is not None and holder.identifiers is not None and not holder.identifiers.has(item):
-        dropped(at)
+    if child is None or type(item) is not dict or (kinds is not None and not kinds.has(item)):
+        dropped.append(at)
         return None
     return taken(item, child, at, dropped) or None
 
 
-def _extensions(items: Any, rule: Rule, at: str, dropped: Dropped) -> list[dict[str, Any]]:
+def extension_taken(one: Any, rule: Rule, at: At, dropped: list[At]) -> dict[str, Any] | None:
+    """What of one extension goes: more than its url, or nothing."""
+    url = one.get("url") if type(one) is dict else None
+    inner = rule.extensions.get(url) if type(url) is str else None
+    if inner is None:
+        dropped.append(at)
+        return None
+    made = taken(one, inner, at, dropped)
+    return made if len(made) > 1 else None
+
+
+def _extensions(items: Any, rule: Rule, at: At, dropped: list[At]) -> list[dict[str, Any]]:
     out = []
     for number, one in enumerate(items if type(items) is list else ()):
         url = one.get("url") if type(one) is dict else None
-        here = f"{at}('{url}')" if type(url) is str else f"{at}[{number}]"
-        inner = rule.extensions.get(url) if type(url) is str else None
-        made = taken(one, inner, here, dropped) if inner else {}
-        if len(made) > 1:  # More than its url.
-            out.append(made)
-        elif inner is None:
-            dropped(here)
+        found = extension_taken(one, rule, (at, (url,) if type(url) is str else number), dropped)
+        if found is not None:
+            out.append(found)
     return out

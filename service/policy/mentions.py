@@ -9,14 +9,16 @@ from typing import Any
 
 from service.fhir.reading import objects, part, string
 from service.policy.case import Case
+from service.policy.elements import At
 from service.policy.minimise import CONTENT, Minimiser
-from service.policy.model import Step
 
 Json = Mapping[str, Any]
 _GONE: Any = object()
 _HETU = "urn:oid:1.2.246.21"
 # What an object is about: without it, the object goes too.
 _ABOUT = frozenset({"actor", "member", "who", "valueReference"})
+_LOGICAL = frozenset({"type", "identifier", "display"})
+_ONLY_URL = frozenset({"url"})
 _PEOPLE = frozenset({"Patient", "RelatedPerson", "Practitioner", "PractitionerRole", "Organization", "Location"})
 
 
@@ -42,30 +44,41 @@ class Mentions:
             kept[key] = self._settled(key, self.chosen.take(key, self.case.resources[key]))
 
     def _settled(self, key: str, resource: dict[str, Any]) -> dict[str, Any]:
-        settled = self._node(resource, key, "")
-        return settled if isinstance(settled, dict) else {}
+        settled = self._object(resource, key, None)
+        return settled if settled is not _GONE else {}
 
-    def _node(self, node: Any, key: str, at: str) -> Any:
-        if isinstance(node, list):
-            every = (self._node(one, key, f"{at}[{number}]") for number, one in enumerate(node))
-            return [one for one in every if one is not _GONE] or _GONE
-        if not isinstance(node, dict):
-            return node
+    def _object(self, node: dict[str, Any], key: str, at: At) -> Any:
+        """What an object becomes; it is changed itself, since it is a copy already."""
         if _is_reference(node):
             return self._reference(node, key, at)
-        out: dict[str, Any] = {}
+        gone = []
         for name, value in node.items():
-            if type(value) is str:
-                out[name] = value
+            if isinstance(value, dict):
+                settled = self._object(value, key, (at, name))
+            elif isinstance(value, list):
+                settled = self._list(value, key, (at, name))
+            else:
                 continue
-            settled = self._node(value, key, f"{at}.{name}" if at else name)
             if settled is not _GONE:
-                out[name] = settled
+                node[name] = settled
             elif name in _ABOUT:
                 return _GONE
-        return _GONE if not out or out.keys() == {"url"} else out
+            else:
+                gone.append(name)
+        for name in gone:
+            del node[name]
+        return _GONE if not node or node.keys() == _ONLY_URL else node
 
-    def _reference(self, node: dict[str, Any], key: str, at: str) -> Any:
+    def _list(self, rows: list[Any], key: str, at: At) -> Any:
+        every = [self._row(one, key, (at, number)) for number, one in enumerate(rows)]
+        return [one for one in every if one is not _GONE] or _GONE
+
+    def _row(self, row: Any, key: str, at: At) -> Any:
+        if isinstance(row, dict):
+            return self._object(row, key, at)
+        return self._list(row, key, at) if isinstance(row, list) else row
+
+    def _reference(self, node: dict[str, Any], key: str, at: At) -> Any:
         said = node.get("reference")
         if not isinstance(said, str):
             return self._logical(node)
@@ -74,11 +87,11 @@ class Mentions:
             # It is in another document; there it has an identifier.
             found = self._logical({name: node[name] for name in ("type", "identifier") if name in node})
             if found is _GONE:
-                self._stays(key, at, "policy.leads-nowhere", {})
+                self.chosen.steps.stays(key, at, "policy.leads-nowhere")
             return found
         goes = self._goes(target)
         if not goes:
-            self._stays(key, at, "policy.leads-to-what-stays", {"type": target.partition("/")[0]})
+            self.chosen.steps.stays(key, at, "policy.leads-to-what-stays", {"type": target.partition("/")[0]})
             return _GONE
         return {"reference": goes}
 
@@ -111,9 +124,9 @@ class Mentions:
             return True
         why, params = self._closed(key)
         if why:
-            self._stays(key, "", why, params)
+            self.chosen.steps.stays(key, None, why, params)
             return False
-        self.chosen.steps.append(Step(key, "", True, "policy.mentioned"))
+        self.chosen.steps.goes(key, None, "policy.mentioned")
         self.chosen.kept[key] = {}
         self._due.append(key)
         return True
@@ -140,13 +153,11 @@ class Mentions:
         named = allowed == "all" or (allowed == "guardians" and "GUARD" in codes)
         return "" if named else "policy.relative-not-in-policy"
 
-    def _stays(self, key: str, at: str, why: str, params: dict[str, str]) -> None:
-        self.chosen.steps.append(Step(key, at, False, why, params))
-
 
 def _is_reference(node: dict[str, Any]) -> bool:
-    said = node.get("reference")
-    return isinstance(said, str) or ("reference" not in node and node.keys() <= {"type", "identifier", "display"})
+    if "reference" in node:
+        return isinstance(node["reference"], str)
+    return len(node) <= len(_LOGICAL) and node.keys() <= _LOGICAL
 
 
 def _twins(case: Case) -> dict[str, list[str]]:

@@ -4,28 +4,31 @@ First what belongs to the plan is chosen part by part, then the people and place
 is mentioned and does not go is no longer mentioned.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from service.fhir.reading import objects, string, value_of
 from service.policy.bases import Pair
 from service.policy.belonging import Belonging, note_kind
 from service.policy.case import Case
-from service.policy.elements import EXTENSION, Rule, taken
-from service.policy.model import Step
+from service.policy.elements import EXTENSION, At, Rule, extension_taken, item_taken, taken
 from service.policy.rules import Policy, Sector
+from service.policy.steps import Steps
 
 Json = Mapping[str, Any]
 CONTENT = ("Goal", "CareTeam", "Appointment", "Task", "ServiceRequest", "QuestionnaireResponse")
 _VIEW = "childs-view"
 # What a reference to another document is about.
 _ELSEWHERE = {"Goal": "needs", "Appointment": "meeting", "QuestionnaireResponse": "assessment"}
+_MADE_ANEW = frozenset({"resourceType", "meta", "text"})
+_Why = tuple[str, Mapping[str, str]] | None
+"""Why a thing stays, and what the text about it shows; None where it goes."""
 
 
 class Minimiser:
     """One plan on its way to one recipient: what goes (`kept`, by reference), and why or why not (`steps`)."""
 
-    def __init__(self, case: Case, pairs: Iterable[Pair], policy: Policy, sector: Sector) -> None:
+    def __init__(self, case: Case, pairs: Iterable[Pair], policy: Policy, sector: Sector, steps: Steps) -> None:
         self.case = case
         self.policy = policy
         self.sector = sector
@@ -34,37 +37,43 @@ class Minimiser:
         self.pairs = frozenset(pairs)
         self.children = tuple(one for one in case.children if any(child == one for child, _ in self.pairs))
         self.kept: dict[str, dict[str, Any]] = {}
-        self.steps: list[Step] = []
+        self.steps = steps
         self.contents = 0
         """How many things went for the sake of a part: without any, the copy would say nothing."""
+        self._covered: dict[tuple[str, ...], frozenset[str]] = {}
 
     def choose(self) -> None:
         """Choose the plan and what belongs to it."""
         plan = self.case.plan
-        activities = [one for one in objects(plan, "activity") if not self._closed(*self._of_activity(one))]
-        self._served = self.belonging.served(activities)
+        self._activities = {id(one): self._judged(*self._of_activity(one)) for one in objects(plan, "activity")}
+        going = [one for one in objects(plan, "activity") if not self._activities[id(one)][1]]
+        self._served = self.belonging.served(going)
         for kind in CONTENT:
             for key, resource in self.case.of(kind):
                 self._content(key, resource)
         self.kept = {self.case.plan_reference: self._plan(plan), **self.kept}
 
-    def covered(self, children: Iterable[str]) -> frozenset[str]:
+    def covered(self, children: tuple[str, ...]) -> frozenset[str]:
         """The parts that are open for every one of these children, and those that are about the workers."""
-        workers = {one for _, one in self.pairs} & self.policy.workers_parts
-        own = [{one for child, one in self.pairs if child == wanted} for wanted in children]
-        return frozenset(workers.union(set.intersection(*own) if own else ()))
+        if children not in self._covered:
+            workers = {one for _, one in self.pairs} & self.policy.workers_parts
+            own = [{one for child, one in self.pairs if child == wanted} for wanted in children]
+            self._covered[children] = frozenset(workers.union(set.intersection(*own) if own else ()))
+        return self._covered[children]
 
-    def _closed(self, name: str, children: Iterable[str]) -> tuple[str, dict[str, str]] | None:
+    def _closed(self, name: str, children: tuple[str, ...]) -> _Why:
         """Why a thing of that part about these children stays; None where it goes."""
-        about = tuple(children)
         if not name:
             return "policy.no-part", {}
-        if name in self.covered(about):
+        if name in self.covered(children):
             return None
         if name not in self.sector.parts:
             return "policy.part-not-in-policy", {"part": name, "sector": self.sector.name}
         open_for_some = any(one == name for _, one in self.pairs)
         return "policy.other-child" if open_for_some else "policy.part-not-permitted", {"part": name}
+
+    def _judged(self, name: str, children: tuple[str, ...]) -> tuple[str, _Why]:
+        return name, self._closed(name, children)
 
     def _of_activity(self, activity: Json) -> tuple[str, tuple[str, ...]]:
         return self.belonging.activity(activity), self.belonging.named(activity)
@@ -78,24 +87,25 @@ class Minimiser:
         if why is None and name == "assessment" and not limits.others and self.belonging.about_others(resource):
             why = "policy.about-others", {}
         if why:
-            self.steps.append(Step(key, "", False, why[0], why[1]))
+            self.steps.stays(key, None, *why)
             return
         self.contents += 1
-        self.steps.append(Step(key, "", True, "policy.part-permitted", {"part": name}))
+        self.steps.goes(key, None, "policy.part-permitted", {"part": name})
         self.kept[key] = self._about_permitted(self.take(key, resource, (name,)))
 
     def take(self, key: str, resource: Json, parts: Iterable[str] = ()) -> dict[str, Any]:
-        """What of a resource goes for the sake of these parts, without its `meta` and narrative."""
+        """What of a resource goes for the sake of these parts, without its `meta` and narrative: a copy of its own."""
         kind = resource["resourceType"]
         rule = self.policy.rule(self.sector, kind, parts, protected=self.protected)
-        body = {name: value for name, value in resource.items() if name not in ("resourceType", "meta", "text")}
-        return {"resourceType": kind, **taken(body, rule, "", self._dropping(key))}
+        body = {name: value for name, value in resource.items() if name not in _MADE_ANEW}
+        dropped: list[At] = []
+        made = {"resourceType": kind, **taken(body, rule, None, dropped)}
+        self._drop(key, dropped)
+        return made
 
-    def _dropping(self, key: str) -> Any:
-        def dropped(path: str) -> None:
-            self.steps.append(Step(key, path, False, "policy.element-not-in-policy"))
-
-        return dropped
+    def _drop(self, key: str, dropped: Iterable[At]) -> None:
+        for at in dropped:
+            self.steps.stays(key, at, "policy.element-not-in-policy")
 
     def _about_permitted(self, resource: dict[str, Any]) -> dict[str, Any]:
         """A thing that several children share names only those that it may be about here."""
@@ -121,9 +131,9 @@ class Minimiser:
     def _plan(self, plan: Json) -> dict[str, Any]:
         parts = self.covered(self.case.children)
         out: dict[str, Any] = {"resourceType": "CarePlan"}
-        self.steps.append(Step(self.case.plan_reference, "", True, "policy.the-plan"))
+        self.steps.goes(self.case.plan_reference, None, "policy.the-plan")
         for name, value in plan.items():
-            if name in ("resourceType", "meta", "text"):
+            if name in _MADE_ANEW:
                 continue
             found: Any
             if name == "activity":
@@ -131,7 +141,7 @@ class Minimiser:
             elif name == "note":
                 found = self._each(name, value, self._note)
             elif name == "extension":
-                found = self._each(name, value, lambda one, at: self._extension(one, at, parts))
+                found = self._each(name, value, lambda one, _: self._extension(one, parts))
             elif name in ("goal", "supportingInfo"):
                 found = self._each(name, value, self._reference)
             else:
@@ -140,40 +150,52 @@ class Minimiser:
                 out[name] = found
         return self._about_permitted(out)
 
-    def _each(self, name: str, value: Any, choose: Any) -> list[Any]:
+    def _each(self, name: str, value: Any, choose: Callable[[dict[str, Any], At], Any]) -> list[Any]:
         rows = value if isinstance(value, list) else []
-        every = (choose(one, f"{name}[{at}]") for at, one in enumerate(rows) if isinstance(one, dict))
+        above = (None, name)
+        every = [choose(one, (above, number)) for number, one in enumerate(rows) if isinstance(one, dict)]
         return [one for one in every if one]
 
     def _element(self, name: str, value: Any, parts: frozenset[str]) -> Any:
-        found = self._taken({name: value}, name, parts).get(name)
-        self._say(name, found, self.policy.part_of.get(name.removeprefix("_"), ""), parts)
+        rule, at, found = self._rule(parts), (None, name), None
+        dropped: list[At] = []
+        if name in rule.children:
+            child, kinds = rule.children[name], rule.identifiers if name == "identifier" else None
+            if isinstance(value, list):
+                # Of the first of several it is told as of the element itself.
+                places = [(at, number) if number else at for number in range(len(value))]
+                every = [
+                    item_taken(one, child, kinds, place, dropped) for one, place in zip(value, places, strict=True)
+                ]
+                found = [one for one in every if one is not None]
+            else:
+                found = item_taken(value, child, kinds, at, dropped)
+        self._drop_below(at, dropped)
+        self._say(at, found, self.policy.part_of.get(name.removeprefix("_"), ""), parts)
         return found
 
-    def _extension(self, one: dict[str, Any], at: str, parts: frozenset[str]) -> Any:
+    def _extension(self, one: dict[str, Any], parts: frozenset[str]) -> Any:
         url = string(one, "url")
-        name, at = url.rpartition("/")[2], f"extension('{url}')"
+        name, at = url.rpartition("/")[2], ((None, "extension"), (url,))
         if name == _VIEW:
             child = next((value_of(row) for row in objects(one, "extension") if row.get("url") == "child"), None)
-            return self._item("extension", one, at, "child-view", [self.case.key(child)])
-        found = self._taken({"extension": [one]}, at, parts).get("extension", [None])[0]
+            return self._item("extension", one, at, "child-view", self._closed("child-view", (self.case.key(child),)))
+        found = self._taken("extension", one, at, parts)
         self._say(at, found, self.policy.part_of.get(EXTENSION + name, ""), parts)
         return found
 
-    def _activity(self, one: dict[str, Any], at: str) -> Any:
-        return self._item("activity", one, at, *self._of_activity(one))
+    def _activity(self, one: dict[str, Any], at: At) -> Any:
+        return self._item("activity", one, at, *self._activities[id(one)])
 
-    def _note(self, one: dict[str, Any], at: str) -> Any:
+    def _note(self, one: dict[str, Any], at: At) -> Any:
         kind = note_kind(one)
         if "notes" in self.sector.parts and kind not in self.sector.limits.notes:
-            self._stays(at, "policy.note-kind", {"kind": kind or "?"})
-            return None
+            return self._stays(at, "policy.note-kind", {"kind": kind or "?"})
         if not self.sector.limits.others and self.belonging.about_others(one):
-            self._stays(at, "policy.about-others", {})
-            return None
-        return self._item("note", one, at, "notes", self.belonging.noted(one))
+            return self._stays(at, "policy.about-others", {})
+        return self._item("note", one, at, "notes", self._closed("notes", self.belonging.noted(one)))
 
-    def _reference(self, one: dict[str, Any], at: str) -> Any:
+    def _reference(self, one: dict[str, Any], at: At) -> Any:
         """A need or something beside the plan goes where what it leads to goes."""
         key = self.case.key(one)
         if key in self.kept:
@@ -181,45 +203,47 @@ class Minimiser:
         name = self.belonging.resource(key) if key else _ELSEWHERE.get(string(one, "reference").partition("/")[0], "")
         closed = self._closed(name, self.case.children)
         if key or closed:
-            self._stays(at, *(closed or ("policy.leads-to-what-stays", {})))
-            return None
+            return self._stays(at, *(closed or ("policy.leads-to-what-stays", {})))
         return one
 
-    def _item(self, member: str, one: dict[str, Any], at: str, name: str, children: Iterable[str]) -> Any:
-        why = self._closed(name, children)
+    def _item(self, member: str, one: dict[str, Any], at: At, name: str, why: _Why) -> Any:
         if why:
-            self._stays(at, *why)
-            return None
-        found = self._taken({member: [one]}, at, (name,)).get(member, [None])[0]
+            return self._stays(at, *why)
+        found = self._taken(member, one, at, (name,))
         if found:
             self.contents += 1
-            self.steps.append(Step(self.case.plan_reference, at, True, "policy.part-permitted", {"part": name}))
+            self.steps.goes(self.case.plan_reference, at, "policy.part-permitted", {"part": name})
         return found
 
-    def _taken(self, holder: dict[str, Any], at: str, parts: Iterable[str]) -> dict[str, Any]:
-        rule: Rule = self.policy.rule(self.sector, "CarePlan", parts, protected=self.protected)
-        member = next(iter(holder))
-        first = at if member == "extension" else f"{member}[0]"
+    def _rule(self, parts: Iterable[str]) -> Rule:
+        return self.policy.rule(self.sector, "CarePlan", parts, protected=self.protected)
 
-        def dropped(path: str) -> None:
-            below = path.removeprefix(first if path.startswith(first) else member)
-            if below:  # What is dropped whole has a reason of its own.
-                self.steps.append(Step(self.case.plan_reference, at + below, False, "policy.element-not-in-policy"))
+    def _taken(self, member: str, one: dict[str, Any], at: At, parts: Iterable[str]) -> Any:
+        rule = self._rule(parts)
+        dropped: list[At] = []
+        if member == "extension":
+            found = extension_taken(one, rule, at, dropped)
+        else:
+            found = item_taken(one, rule.children[member], None, at, dropped) if member in rule.children else None
+        self._drop_below(at, dropped)
+        return found
 
-        return taken(holder, rule, "", dropped)
+    def _drop_below(self, at: At, dropped: Iterable[At]) -> None:
+        """What is dropped whole has a reason of its own."""
+        self._drop(self.case.plan_reference, (one for one in dropped if one is not at))
 
-    def _say(self, at: str, found: Any, name: str, parts: frozenset[str]) -> None:
+    def _say(self, at: At, found: Any, name: str, parts: frozenset[str]) -> None:
         if found:
             self.contents += bool(name)
             why, params = ("policy.part-permitted", {"part": name}) if name else ("policy.always", {})
-            self.steps.append(Step(self.case.plan_reference, at, True, why, params))
+            self.steps.goes(self.case.plan_reference, at, why, params)
         elif name and name not in parts:
             self._stays(at, *(self._closed(name, self.case.children) or ("policy.element-not-in-policy", {})))
         else:
             self._stays(at, "policy.element-not-in-policy", {})
 
-    def _stays(self, at: str, why: str, params: dict[str, str]) -> None:
-        self.steps.append(Step(self.case.plan_reference, at, False, why, params))
+    def _stays(self, at: At, why: str, params: Mapping[str, str]) -> None:
+        self.steps.stays(self.case.plan_reference, at, why, params)
 
 
 def in_order(kept: Mapping[str, dict[str, Any]], case: Case) -> list[dict[str, Any]]:

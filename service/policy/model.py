@@ -1,6 +1,6 @@
 """What is asked and answered when something is to be given out: who gets it, on what basis, what goes and why."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
@@ -12,7 +12,7 @@ Resource = Mapping[str, Any]
 SECTORS = ("health", "social", "early-education", "school", "archive", "other")
 KINDS = ("luovutuslupa", "suostumus", "statutory")
 Kind = Literal["luovutuslupa", "suostumus", "statutory"]
-_NONE: Mapping[str, str] = MappingProxyType({})
+NONE: Mapping[str, str] = MappingProxyType({})
 LOOK = frozenset({
     "policy.no-sector", "policy.no-plan", "policy.sector-differs", "policy.invalid", "policy.place-leaves",
     "policy.hetu-leaves", "policy.text-leaves", "policy.misshapen", "policy.period-unclear", "policy.no-provision",
@@ -54,7 +54,7 @@ class Step:
     element: str
     kept: bool
     why: str
-    params: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    params: Mapping[str, str] = field(default_factory=lambda: NONE)
 
     @property
     def expression(self) -> str:
@@ -76,7 +76,7 @@ class Permitted:
 
     bundle: dict[str, Any]
     bases: tuple[Basis, ...]
-    explained: tuple[Step, ...]
+    explained: Sequence[Step]
     guard: Guard
 
 
@@ -85,7 +85,7 @@ class Refused:
     """Nothing may go; `issue` says why, `explained` what was looked at."""
 
     issue: Issue
-    explained: tuple[Step, ...] = ()
+    explained: Sequence[Step] = ()
 
     @property
     def must_be_looked_at(self) -> bool:

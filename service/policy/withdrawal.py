@@ -12,7 +12,7 @@ from typing import Any
 from service.fhir.reading import coding_of, extensions, objects, part, string
 from service.policy import marks
 from service.policy.case import Case
-from service.policy.elements import ROOT
+from service.policy.elements import ROOT, At
 from service.policy.guard import guard
 from service.policy.rules import Policy
 from service.policy.withheld import complete, mask, without_texts
@@ -62,7 +62,7 @@ def _default() -> Policy:
     return Policy.load()
 
 
-def _unheard(_path: str) -> None:
+def _unheard(_place: At) -> None:
     """Nobody needs to be told what is withheld of nothing."""
 
 

@@ -6,14 +6,14 @@ https://hl7.org/fhir/R4/extension-data-absent-reason.html (`masked`)
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from service.policy.elements import EXTENSION
+from service.policy.elements import EXTENSION, At
 from service.policy.guard import LINKS, is_technical
 from service.policy.rules import Policy
 
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 MASK: Mapping[str, Any] = {"extension": [{"url": ABSENT, "valueCode": "masked"}]}
-Told = Callable[[str], None]
-"""Is told the path of each text that was withheld."""
+Told = Callable[[At], None]
+"""Is told the place of each text that was withheld."""
 _TEAM_NEEDS = 2
 
 
@@ -22,14 +22,14 @@ def mask() -> dict[str, Any]:
     return {"extension": [dict(MASK["extension"][0])]}
 
 
-def without_texts(node: dict[str, Any], secret: Callable[[str], bool], told: Told, at: str = "") -> dict[str, Any]:
+def without_texts(node: dict[str, Any], secret: Callable[[str], bool], told: Told, at: At = None) -> dict[str, Any]:
     """The same with a mark in the place of each text that is `secret`."""
     out: dict[str, Any] = {}
     for key, value in node.items():
-        where = f"{at}.{key}" if at else key
+        where = (at, key)
         if isinstance(value, str):
             # A resource without its id is none: whoever looks at the whole refuses it.
-            if is_technical(key, value) or (key in LINKS and (not at or key != "id")) or not secret(value):
+            if is_technical(key, value) or (key in LINKS and (at is None or key != "id")) or not secret(value):
                 out[key] = value
                 continue
             told(where)
@@ -45,12 +45,12 @@ def without_texts(node: dict[str, Any], secret: Callable[[str], bool], told: Tol
     return out
 
 
-def _rows(rows: list[Any], secret: Callable[[str], bool], told: Told, at: str) -> Any:
+def _rows(rows: list[Any], secret: Callable[[str], bool], told: Told, at: At) -> Any:
     for number, one in enumerate(rows):
         if isinstance(one, dict):
-            yield without_texts(one, secret, told, f"{at}[{number}]")
+            yield without_texts(one, secret, told, (at, number))
         elif isinstance(one, str) and secret(one):
-            told(f"{at}[{number}]")
+            told((at, number))
         else:
             yield one
 
