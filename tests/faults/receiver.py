@@ -4,14 +4,18 @@
 
 Takes transactions with conditional writes, single writes, searches by identifier and tag. A write with the content that
 is there already is no change. Each change is a line of CHANGES_FILE: type, our id, the content's hash, its status, its
-title, and when it came.
+title, and when it came. With `-` as that file it keeps what it needs to confirm transactions, and no content: it then
+takes as little of the machine that a bench measures as it can.
 """
 
-import asyncio
+import contextlib
 import hashlib
 import itertools
 import json
+import re
+import socket
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,7 +59,7 @@ def statement(**without: bool) -> dict[str, Any]:
 class Server:
     """What is kept: every resource by type and id, and what it can be found by."""
 
-    def __init__(self, changes: Path | None = None, **without: bool) -> None:
+    def __init__(self, changes: Path, **without: bool) -> None:
         self.resources: dict[tuple[str, str], dict[str, Any]] = {}
         self.versions: dict[tuple[str, str], int] = {}
         self._digests: dict[tuple[str, str], bytes] = {}
@@ -63,7 +67,7 @@ class Server:
         self.metadata = _encode(statement(**without))
         self.requests = 0
         self._numbers = itertools.count(1)
-        self._changes = changes.open("a") if changes else None
+        self._changes = changes.open("a")
 
     def answer(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
         """Status and body of the answer to a request."""
@@ -71,7 +75,7 @@ class Server:
         parts = urlsplit(target)
         path = [unquote(one) for one in parts.path.strip("/").split("/") if one]
         if method == "POST" and not path:
-            return self._transaction(_decode(body))
+            return 200, self._transaction(body)
         if path == ["metadata"]:
             return 200, self.metadata
         if method == "GET" and len(path) == 1:
@@ -88,8 +92,8 @@ class Server:
         found = self.resources.get(key)
         return (200, _encode(found)) if found else (404, b"")
 
-    def _transaction(self, bundle: dict[str, Any]) -> tuple[int, bytes]:
-        rows = bundle["entry"]
+    def _transaction(self, body: bytes) -> bytes:
+        rows = _decode(body)["entry"]
         keys = [self._key(row) for row in rows]
         links = {row["fullUrl"]: "/".join(key) for row, key in zip(rows, keys, strict=True)}
         responses = []
@@ -102,7 +106,7 @@ class Server:
                 status, _ = self._put(key, {**content, "id": key[1]})
             location = f"{key[0]}/{key[1]}/_history/{self.versions[key]}"
             responses.append({"response": {"status": str(status), "location": location}})
-        return 200, _encode({"resourceType": "Bundle", "type": "transaction-response", "entry": responses})
+        return _encode({"resourceType": "Bundle", "type": "transaction-response", "entry": responses})
 
     def _key(self, row: dict[str, Any]) -> tuple[str, str]:
         """Which resource an entry is about; a new one gets a number."""
@@ -122,8 +126,7 @@ class Server:
         if before is not None and self._digests[key] == digest:
             return 200, False
         self._digests[key] = digest
-        # Without a file of changes only speed matters: then no content is kept.
-        self.resources[key] = content if self._changes else {"id": key[1]}
+        self.resources[key] = content
         self.versions[key] = self.versions.get(key, 0) + 1
         for name, rows in (("identifier", content.get("identifier")), ("_tag", content.get("meta", {}).get("tag"))):
             for one in rows if isinstance(rows, list) else ():
@@ -132,7 +135,7 @@ class Server:
         return (200 if before else 201), True
 
     def _note(self, key: tuple[str, str], content: dict[str, Any], status: str) -> None:
-        if self._changes is None or key[0] not in ("CarePlan", "Bundle", "DocumentReference"):
+        if key[0] not in ("CarePlan", "Bundle", "DocumentReference"):
             return
         plain = {name: value for name, value in content.items() if name not in ("id", "meta")}
         marks = (*(content.get("identifier") or ()), {"system": COPY_OF, "value": key[1]})
@@ -163,45 +166,89 @@ def _relinked(value: Any, links: dict[str, str]) -> Any:
     return value
 
 
-class Connection(asyncio.Protocol):
+class _Request(msgspec.Struct):
+    method: str
+    url: str
+    ifNoneExist: str = ""
+
+
+class _Entry(msgspec.Struct):
+    request: _Request
+    resource: msgspec.Raw
+
+
+class _Transaction(msgspec.Struct):
+    entry: list[_Entry]
+
+
+class Quick:
+    """Transactions alone: what is conditional is so by its criteria, of content there is a hash."""
+
+    def __init__(self) -> None:
+        self._metadata = _encode(statement())
+        self._decode = msgspec.json.Decoder(_Transaction).decode
+        # By the type and the criteria, or the id: the id here, the version, and the hash of what was sent.
+        self._kept: dict[str, tuple[str, int, bytes]] = {}
+
+    def answer(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
+        if method != "POST":
+            return (200, self._metadata) if target == "/metadata" else (404, b"")
+        responses = [self._written(one) for one in self._decode(body).entry]
+        return 200, _encode({"resourceType": "Bundle", "type": "transaction-response", "entry": responses})
+
+    def _written(self, one: _Entry) -> dict[str, Any]:
+        request = one.request
+        kind, _, own = request.url.partition("?")[0].partition("/")
+        name = f"{request.url} {request.ifNoneExist}"
+        id_, version, before = self._kept.get(name) or (own or str(len(self._kept) + 1), 0, b"")
+        if not version or request.method == "PUT":
+            digest = hashlib.sha256(one.resource).digest()
+            if digest != before:
+                self._kept[name] = (id_, version + 1, digest)
+                location = f"{kind}/{id_}/_history/{version + 1}"
+                return {"response": {"status": "200" if version else "201", "location": location}}
+        return {"response": {"status": "200", "location": f"{kind}/{id_}/_history/{version}"}}
+
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
+
+
+def _talk(connection: socket.socket, kept: Server | Quick, lock: threading.Lock) -> None:
     """One kept connection: HTTP/1.1 as far as a client of ours speaks it."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._buffer = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
-            head = self._buffer[:end].decode("latin-1")
-            first, _, rest = head.partition("\r\n")
-            length = next(
-                (int(one.partition(":")[2]) for one in rest.split("\r\n") if one.lower().startswith("content-length:")),
-                0,
-            )
-            if len(self._buffer) < end + 4 + length:
-                return
-            body, self._buffer = self._buffer[end + 4 : end + 4 + length], self._buffer[end + 4 + length :]
-            method, target, _ = first.split(" ")
-            status, answer = self._server.answer(method, target, body)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    read = b""
+    while data := connection.recv(1 << 20):
+        read += data
+        while (end := read.find(b"\r\n\r\n") + 4) >= 4:
+            length = _LENGTH.search(read, 0, end)
+            whole = end + (int(length[1]) if length else 0)
+            if len(read) < whole:
+                break
+            method, target, _ = read[: read.index(b"\r\n")].decode("latin-1").split(" ")
+            with lock:
+                status, answer = kept.answer(method, target, read[end:whole])
             head = f"HTTP/1.1 {status} -\r\nContent-Type: application/fhir+json\r\nContent-Length: {len(answer)}"
-            self._transport.write(head.encode() + b"\r\n\r\n" + answer)  # type: ignore[attr-defined]
+            connection.sendall(head.encode() + b"\r\n\r\n" + answer)
+            read = read[whole:]
 
 
-async def serve(port_file: Path, changes: Path | None, **without: bool) -> None:
-    loop = asyncio.get_running_loop()
-    kept = Server(changes, **without)
-    listening = await loop.create_server(lambda: Connection(kept), "127.0.0.1", 0)
-    port = listening.sockets[0].getsockname()[1]
-    made = port_file.with_suffix(".new")
-    made.write_text(str(port))
-    made.replace(port_file)
-    await listening.serve_forever()
+def _talked(connection: socket.socket, kept: Server | Quick, lock: threading.Lock) -> None:
+    with connection, contextlib.suppress(ConnectionError):
+        _talk(connection, kept, lock)
+
+
+def serve(port_file: Path, kept: Server | Quick) -> None:
+    """Answer whoever comes; the port is in the file once it is open."""
+    lock = threading.Lock()
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
+        made = port_file.with_suffix(".new")
+        made.write_text(str(listening.getsockname()[1]))
+        made.replace(port_file)
+        while True:
+            connection, _ = listening.accept()
+            threading.Thread(target=_talked, args=(connection, kept, lock), daemon=True).start()
 
 
 if __name__ == "__main__":
     lacking = {one.partition("=")[0]: False for one in sys.argv[3:]}
-    asyncio.run(serve(Path(sys.argv[1]), Path(sys.argv[2]) if sys.argv[2] != "-" else None, **lacking))
+    serve(Path(sys.argv[1]), Quick() if sys.argv[2] == "-" else Server(Path(sys.argv[2]), **lacking))
