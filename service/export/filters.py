@@ -82,8 +82,7 @@ def narrows(filters: Iterable[Filter], parameters: Parameters) -> Mapping[str, N
 
 def _narrow(one: Filter, parameters: Parameters) -> Narrow:
     def settled(connection: Connection) -> ColumnElement[bool]:
-        found = Compiler(connection, EVERYTHING).restrict(resource, one.type, one.query.criteria)
-        return and_(*found.conditions)
+        return and_(*_conditions(connection, one))
 
     def kept(_: Connection, rows: Sequence[Any]) -> set[int]:
         return matching(one, parameters, rows)
@@ -106,10 +105,14 @@ def matching(one: Filter, parameters: Parameters, rows: Sequence[Any]) -> set[in
                 # What cannot be read fulfils nothing.
                 with suppress(JsonError):
                     _index(connection, one.type, row, parameters)
-            found = Compiler(connection, EVERYTHING).restrict(resource, one.type, one.query.criteria)
-            return set(connection.execute(select(resource.c.rid).where(*found.conditions)).scalars())
+            return set(connection.execute(select(resource.c.rid).where(*_conditions(connection, one))).scalars())
     finally:
         engine.dispose()
+
+
+def _conditions(connection: Connection, one: Filter) -> list[ColumnElement[bool]]:
+    """The conditions on `resource`, with the values of the search in them: several filters stand in one statement."""
+    return Compiler(connection, EVERYTHING, one.query).restrict().conditions(resource, one.query.values.__getitem__)
 
 
 _RESOURCE = ("rid", "type", "id", "version", "updated", "deleted", "digest", "organisation")

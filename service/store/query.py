@@ -5,16 +5,16 @@ https://hl7.org/fhir/R4/search.html
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from service.issues import Issue, issue
 from service.store.errors import StoreError
 from service.store.parameters import OF_ROW, Parameter, Parameters
-from service.store.reader import Reader
-from service.store.terms import Expand, Test
+from service.store.reader import Reader, Test
+from service.store.terms import Expand
 
 Pair = tuple[str, str]
 Total = Literal["none", "estimate", "accurate"]
@@ -48,9 +48,9 @@ class Composite:
 
 @dataclass(frozen=True, slots=True)
 class OfRow:
-    """`_id` or `_lastUpdated`: a test on the resource itself."""
+    """`_id` or `_lastUpdated`: one of the tests must hold for the resource itself; `few`: it leads to it."""
 
-    test: Test
+    tests: tuple[Test, ...]
     few: bool
     negated: bool = False
 
@@ -97,10 +97,14 @@ class Include:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search on one type. `ignored` says what of it was not understood, `used` is the rest as it was written."""
+    """A search on one type. `ignored` says what of it was not understood, `used` is the rest as it was written.
+
+    `values` are those in the tests of `criteria`, by the names that they have there.
+    """
 
     type: str
     criteria: tuple[Criterion, ...] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
     sort: tuple[Sort, ...] = ()
     includes: tuple[Include, ...] = ()
     count: int = DEFAULT
@@ -167,6 +171,7 @@ class _Parser:
         return Query(
             type_name,
             tuple(found.criteria),
+            self.reader.values,
             sort,
             tuple(found.includes),
             self._count(control.get("_count")),
@@ -222,7 +227,7 @@ class _Parser:
         if code == "_id":
             if modifier not in ("", "not"):
                 raise _modifier(code, modifier)
-            return OfRow(self.reader.ids(value), not modifier, modifier == "not")
+            return OfRow((self.reader.ids(value),), not modifier, modifier == "not")
         if modifier:
             raise _modifier(code, modifier)
         return OfRow(self.reader.updated(value), False)

@@ -6,17 +6,32 @@ https://hl7.org/fhir/R4/search.html#Summary
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, case, false, func, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ClauseElement,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Integer,
+    and_,
+    bindparam,
+    case,
+    false,
+    func,
+    or_,
+    select,
+)
 
 from service.issues import Issue, issue
 from service.store import paging
-from service.store.clauses import Compiler
+from service.store.clauses import Compiler, Restriction
 from service.store.errors import StoreError
 from service.store.include import included
 from service.store.parameters import TABLES, Parameters
 from service.store.query import Query, Sort
+from service.store.raw import Among, Row, Statement
 from service.store.records import Stored
-from service.store.resources import NOW, SHOWN, stored_of
+from service.store.resources import NOW, SHOWN
 from service.store.tables import INDEXES, resource
 from service.store.visibility import Visibility
 
@@ -53,24 +68,14 @@ def search(
 ) -> Found:
     """One page. Raises `StoreError` where `page` is no token of this search."""
     position = paging.decode_search(page) if page else None
-    if position is not None and position.digest != query.digest:
+    if position is not None and (position.digest != query.digest or len(position.values) != len(query.sort)):
         raise StoreError(issue("store.page"))
-    row = resource.alias("found")
-    wanted = Compiler(connection, who).restrict(row, query.type, query.criteria)
-    snapshot = position.snapshot if position else _newest(connection)
-    keys = [_key(one, row, few=wanted.few) for one in query.sort]
-    # With a sum no index serves this: SQLite would rather use it here than for the order or for the few wanted ones,
-    # and go through everything.
-    number = row.c.rid + 0 if keys or wanted.few else row.c.rid
-    conditions = [*wanted.conditions, number <= snapshot]
+    asked = Compiler(connection, who, query)
+    wanted = asked.restrict()
+    snapshot = position.snapshot if position else int(_NEWEST(connection)[0][0])
     if query.summary == "count" or query.count == 0:
-        return Found(query, (), (), _total(connection, row, conditions, None), None, query.ignored)
-    columns = [one.value.label(f"key{at}") for at, one in enumerate(keys)]
-    after = [] if position is None else [_after(keys, position, number)]
-    order = [part for one in keys for part in _order(one)]
-    last = row.c.rid.desc() if _backwards(keys) else row.c.rid.asc()
-    statement = select(row.c.rid, *columns).where(*conditions, *after).order_by(*order, last)
-    rows = connection.execute(statement.limit(query.count + 1)).all()
+        return Found(query, (), (), _total(asked, wanted, query, snapshot, None), None, query.ignored)
+    rows = _page(asked, wanted, query, snapshot, position)
     shown = rows[: query.count]
     more = len(rows) > query.count
     token = (
@@ -81,7 +86,7 @@ def search(
     if position is None and not more:
         total: int | None = len(rows)
     else:
-        total = None if query.total == "none" else _total(connection, row, conditions, query.total)
+        total = None if query.total == "none" else _total(asked, wanted, query, snapshot, query.total)
     rids = [one[0] for one in shown]
     further, issues = included(connection, parameters, query, rids, who)
     bodies = fetch(connection, [*rids, *further])
@@ -97,36 +102,71 @@ def search(
 
 def matching(connection: Connection, query: Query, who: Visibility, most: int = 2) -> list[tuple[str, int]]:
     """Id and version of up to `most` resources that fulfil the criteria of `query`, oldest first."""
-    row = resource.alias("found")
-    wanted = Compiler(connection, who).restrict(row, query.type, query.criteria)
-    statement = select(row.c.id, row.c.version).where(*wanted.conditions).order_by(row.c.rid).limit(most)
-    return [(one.id, one.version) for one in connection.execute(statement)]
+    asked = Compiler(connection, who, query)
+    wanted = asked.restrict()
+
+    def build() -> ClauseElement:
+        row = resource.alias("found")
+        fitting = select(row.c.id, row.c.version).where(*wanted.conditions(row, bindparam))
+        return fitting.order_by(row.c.rid).limit(most)
+
+    return [(id_, version) for id_, version in asked.run(("matching", wanted.shape, most), build)]
 
 
 def fetch(connection: Connection, rids: list[int]) -> dict[int, Stored]:
     """The current versions of resources by their numbers."""
-    found: dict[int, Stored] = {}
-    for start in range(0, len(rids), 500):
-        some = rids[start : start + 500]
-        rows = connection.execute(select(resource.c.rid, *SHOWN).select_from(NOW).where(resource.c.rid.in_(some)))
-        found |= {row.rid: stored_of(row) for row in rows}
-    return found
+    return {rid: Stored(*row) for rid, *row in _BODIES(connection, rids)}
 
 
-def _newest(connection: Connection) -> int:
-    return int(connection.execute(select(func.coalesce(func.max(resource.c.rid), 0))).scalar_one())
+_NEWEST = Statement(select(func.coalesce(func.max(resource.c.rid), 0)))
+_BODIES = Among(lambda rids: select(resource.c.rid, *SHOWN).select_from(NOW).where(resource.c.rid.in_(rids)))
 
 
-def _total(
-    connection: Connection, row: FromClause, conditions: list[ColumnElement[bool]], asked: str | None
-) -> int | None:
+def _page(
+    asked: Compiler, wanted: Restriction, query: Query, snapshot: int, position: paging.Search | None
+) -> list[Row]:
+    """One row more than fits on the page that comes after `position`: numbers and what they are sorted by."""
+    # Of the place only its values are no part of the shape; what comes after nothing is asked for otherwise.
+    lacks = None if position is None else tuple(value is None for value in position.values)
+    after = {} if position is None else {f"key{at}": value for at, value in enumerate(position.values)}
+
+    def build() -> ClauseElement:
+        row = resource.alias("found")
+        keys = [_key(one, row, few=wanted.few) for one in query.sort]
+        columns = [one.value.label(f"key{at}") for at, one in enumerate(keys)]
+        number = _number(row, wanted, query)
+        conditions = [*wanted.conditions(row, bindparam), number <= bindparam("snapshot")]
+        if lacks is not None:
+            conditions.append(_after(keys, lacks, number))
+        order = [part for one in keys for part in _order(one)]
+        last = row.c.rid.desc() if _backwards(keys) else row.c.rid.asc()
+        found = select(row.c.rid, *columns).where(*conditions).order_by(*order, last)
+        return found.limit(bindparam("most", type_=Integer))
+
+    place = after if position is None else {**after, "place": position.rid}
+    shape = ("page", wanted.shape, query.sort, lacks)
+    return asked.run(shape, build, snapshot=snapshot, most=query.count + 1, **place)
+
+
+def _number(row: FromClause, wanted: Restriction, query: Query) -> ColumnElement[int]:
+    # With a sum no index serves this: SQLite would rather use it here than for the order or for the few wanted ones,
+    # and go through everything.
+    return row.c.rid + 0 if query.sort or wanted.few else row.c.rid
+
+
+def _total(asked: Compiler, wanted: Restriction, query: Query, snapshot: int, exactness: str | None) -> int | None:
     """How many there are; exact where it was asked for, else only while it is small."""
-    matches = select(row.c.rid).where(*conditions)
-    if asked != "accurate" and asked != "estimate":
-        few = matches.limit(COUNTED + 1).subquery()
-        counted = int(connection.execute(select(func.count()).select_from(few)).scalar_one())
-        return counted if counted <= COUNTED else None
-    return int(connection.execute(select(func.count()).select_from(matches.subquery())).scalar_one())
+    is_exact = exactness in ("accurate", "estimate")
+
+    def build() -> ClauseElement:
+        row = resource.alias("found")
+        conditions = [*wanted.conditions(row, bindparam), _number(row, wanted, query) <= bindparam("snapshot")]
+        matches = select(row.c.rid).where(*conditions)
+        return select(func.count()).select_from((matches if is_exact else matches.limit(COUNTED + 1)).subquery())
+
+    shape = ("total", wanted.shape, bool(query.sort), is_exact)
+    counted = int(asked.run(shape, build, snapshot=snapshot)[0][0])
+    return counted if is_exact or counted <= COUNTED else None
 
 
 def _key(sort: Sort, row: FromClause, *, few: bool) -> _Key:
@@ -160,17 +200,16 @@ def _backwards(keys: list[_Key]) -> bool:
     return bool(keys) and keys[-1].descending
 
 
-def _after(keys: list[_Key], position: paging.Search, number: ColumnElement[int]) -> ColumnElement[bool]:
-    """The condition to come after `position` in the order of `keys` and the number."""
-    if len(keys) != len(position.values):
-        raise StoreError(issue("store.page"))
+def _after(keys: list[_Key], lacks: tuple[bool, ...], number: ColumnElement[int]) -> ColumnElement[bool]:
+    """The condition to come after a place in the order of `keys` and the number; `lacks`: it has no value of a key."""
     ways: list[ColumnElement[bool]] = []
     equal: list[ColumnElement[bool]] = []
-    for key, value in zip(keys, position.values, strict=True):
+    for at, (key, is_none) in enumerate(zip(keys, lacks, strict=True)):
+        value: BindParameter[Any] | None = None if is_none else bindparam(f"key{at}")
         ways.append(and_(*equal, _beyond(key, value)))
         equal.append(key.value.is_(None) if value is None else key.value == value)
-    further = number < position.rid if _backwards(keys) else number > position.rid
-    ways.append(and_(*equal, further))
+    place: BindParameter[int] = bindparam("place")
+    ways.append(and_(*equal, number < place if _backwards(keys) else number > place))
     return or_(*ways)
 
 

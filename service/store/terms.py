@@ -1,14 +1,18 @@
 """The values of a search: split, unescaped, and turned into tests on the rows of one index table.
 
+A test and the values it compares with are kept apart: searches that differ only in these share one statement.
+
 https://hl7.org/fhir/R4/search.html#escaping, https://hl7.org/fhir/R4/search.html#prefix
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, false, not_, or_
+from sqlalchemy import ColumnElement, FromClause, and_, false, not_, or_, true
 
 from service.issues import issue
 from service.store.errors import StoreError
@@ -16,7 +20,10 @@ from service.store.parameters import Parameter
 from service.store.rows import local
 from service.store.values import folded, micros, number, short, span, width
 
-Test = Callable[[FromClause], ColumnElement[bool]]
+Build = Callable[..., ColumnElement[bool]]
+"""The condition on the rows of a table for so many values; equal ones make the same."""
+Meaning = tuple[Build, tuple[Any, ...]]
+"""What one value of a search means: a condition and the values in it."""
 Expand = Callable[[str], list[tuple[str, str]] | None]
 """Every (system, code) of a value set by its canonical url; None where it is unknown or cannot be listed."""
 
@@ -51,40 +58,61 @@ def refused(parameter: str, value: str) -> StoreError:
     return StoreError(issue("store.search-value", parameter=parameter, value=value))
 
 
-def token_test(parameter: Parameter, value: str) -> Test:
+def token_test(parameter: Parameter, value: str) -> Meaning:
     """`code`, `system|code`, `|code` (no system) or `system|` (any code of it)."""
     parts = [plain(one) for one in split(value, "|")]
     if len(parts) > 2 or not any(parts):
         raise refused(parameter.code, value)
     if len(parts) == 1:
-        code = short(parts[0])
-        return lambda row: row.c.code == code
+        return _code, (short(parts[0]),)
     system, code = number(parts[0]), short(parts[1])
-    if not code:
-        return lambda row: row.c.system == system
-    return lambda row: and_(row.c.code == code, row.c.system == system)
+    return (_code_of_system, (code, system)) if code else (_system, (system,))
 
 
-def member_test(parameter: Parameter, value: str, expand: Expand) -> Test:
+def _code(row: FromClause, code: object) -> ColumnElement[bool]:
+    return row.c.code == code
+
+
+def _system(row: FromClause, system: object) -> ColumnElement[bool]:
+    return row.c.system == system
+
+
+def _code_of_system(row: FromClause, code: Any, system: Any) -> ColumnElement[bool]:
+    return and_(row.c.code == code, row.c.system == system)
+
+
+def member_test(parameter: Parameter, value: str, expand: Expand) -> Meaning:
     """`:in` a value set."""
     members = expand(plain(value))
     if members is None:
         raise StoreError(issue("store.search-value-set", parameter=parameter.code, value=value))
-    pairs = [(short(code), number(system)) for system, code in members]
-    codes = sorted({code for code, _ in pairs})
     systems: dict[int, list[str]] = {}
-    for code, system in pairs:
-        systems.setdefault(system, []).append(code)
+    for system, code in members:
+        systems.setdefault(number(system), []).append(short(code))
+    values = (part for system, codes in systems.items() for part in (system, *sorted(codes)))
+    return _Members(tuple(map(len, systems.values()))), tuple(values)
 
-    def test(row: FromClause) -> ColumnElement[bool]:
-        one_of = [and_(row.c.system == system, row.c.code.in_(sorted(found))) for system, found in systems.items()]
+
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """One of several codes of each of several systems: `sizes` says how many codes follow each system."""
+
+    sizes: tuple[int, ...]
+
+    def __call__(self, row: FromClause, *values: Any) -> ColumnElement[bool]:
+        groups = list(self._groups(values))
+        one_of = [and_(row.c.system == system, row.c.code.in_(codes)) for system, codes in groups]
         # The codes by themselves as well: they are what the index is ordered by.
-        return and_(row.c.code.in_(codes), or_(false(), *one_of))
+        return and_(row.c.code.in_([code for _, codes in groups for code in codes]), or_(false(), *one_of))
 
-    return test
+    def _groups(self, values: tuple[Any, ...]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+        at = 0
+        for size in self.sizes:
+            yield values[at], values[at + 1 : at + 1 + size]
+            at += 1 + size
 
 
-def uri_test(parameter: Parameter, value: str, modifier: str | None) -> Test:
+def uri_test(parameter: Parameter, value: str, modifier: str | None) -> Meaning:
     text = plain(value)
     if not text:
         raise refused(parameter.code, value)
@@ -92,39 +120,73 @@ def uri_test(parameter: Parameter, value: str, modifier: str | None) -> Test:
     if modifier == "below":
         # Itself, and what goes on after a `/`: not `http://a/bc` for `http://a/b`.
         start = text.rstrip("/") + "/"
-        return lambda row: or_(row.c.code == exact, and_(row.c.code >= start, row.c.code < start + LAST))
+        return _below, (exact, start, start + LAST)
     if modifier == "above":
         steps = text.split("/")
-        longer = [short("/".join(steps[:end])) for end in range(1, len(steps) + 1)]
-        return lambda row: row.c.code.in_(longer)
-    return lambda row: row.c.code == exact
+        return _codes, tuple(short("/".join(steps[:end])) for end in range(1, len(steps) + 1))
+    return _code, (exact,)
 
 
-def string_test(parameter: Parameter, value: str, modifier: str | None) -> Test:
+def _below(row: FromClause, exact: Any, start: Any, end: Any) -> ColumnElement[bool]:
+    return or_(row.c.code == exact, and_(row.c.code >= start, row.c.code < end))
+
+
+def _codes(row: FromClause, *codes: Any) -> ColumnElement[bool]:
+    return row.c.code.in_(codes)
+
+
+def string_test(parameter: Parameter, value: str, modifier: str | None) -> Meaning:
     text = plain(value)
     start = folded(text)
     if not start:
         raise refused(parameter.code, value)
     if modifier == "exact":
-        same = number(text)
-        return lambda row: and_(row.c.norm == start, row.c.exact == same)
+        return _exactly, (start, number(text))
     if modifier == "contains":
-        return lambda row: row.c.norm.contains(start, autoescape=True)
-    return lambda row: and_(row.c.norm >= start, row.c.norm < start + LAST)
+        plainly = re.sub(r"([/%_])", r"/\1", start)
+        return _contains, (f"%{plainly}%",)
+    return _begins, (start, start + LAST)
 
 
-def reference_test(parameter: Parameter, value: str, target: str | None, base_urls: tuple[str, ...]) -> Test:
+def _exactly(row: FromClause, norm: Any, exact: Any) -> ColumnElement[bool]:
+    return and_(row.c.norm == norm, row.c.exact == exact)
+
+
+def _contains(row: FromClause, pattern: Any) -> ColumnElement[bool]:
+    return row.c.norm.like(pattern, escape="/")
+
+
+def _begins(row: FromClause, start: Any, end: Any) -> ColumnElement[bool]:
+    return and_(row.c.norm >= start, row.c.norm < end)
+
+
+def reference_test(parameter: Parameter, value: str, target: str | None, base_urls: tuple[str, ...]) -> Meaning:
     """An id (of any type the parameter may lead to), `Type/id`, or a URL."""
     text = local(plain(value), base_urls)
     if not text:
         raise refused(parameter.code, value)
     if "/" in text or ":" in text:
         if target is not None and not text.startswith(f"{target}/"):
-            return lambda row: false()
-        found = [short(text)]
-    else:
-        found = [f"{one}/{text}" for one in ((target,) if target else parameter.targets)] or [text]
-    return lambda row: row.c.target.in_(found)
+            return _nothing, ()
+        return _targets, (short(text),)
+    return _targets, tuple(f"{one}/{text}" for one in ((target,) if target else parameter.targets)) or (text,)
+
+
+def anything(_: FromClause) -> ColumnElement[bool]:
+    return true()
+
+
+def _nothing(_: FromClause) -> ColumnElement[bool]:
+    return false()
+
+
+def _targets(row: FromClause, *targets: Any) -> ColumnElement[bool]:
+    return row.c.target.in_(targets)
+
+
+def ids(row: FromClause, *wanted: Any) -> ColumnElement[bool]:
+    """The test on the id of a resource."""
+    return row.c.id.in_(wanted)
 
 
 def date_range(parameter: Parameter, value: str, now: datetime) -> tuple[str, int, int]:
@@ -141,12 +203,24 @@ def date_range(parameter: Parameter, value: str, now: datetime) -> tuple[str, in
     return prefix, low, high
 
 
-def date_test(parameter: Parameter, value: str, now: datetime) -> Test:
-    prefix, low, high = date_range(parameter, value, now)
-    return lambda row: compared(prefix, low, high, row.c.low, row.c.high)
+def date_test(parameter: Parameter, value: str, now: datetime) -> Meaning:
+    prefix, *bounds = date_range(parameter, value, now)
+    return Range(prefix), tuple(bounds)
 
 
-def quantity_test(parameter: Parameter, value: str) -> Test:
+@dataclass(frozen=True, slots=True)
+class Range:
+    """How a stored range, between the columns `first` and `last`, stands to the searched one."""
+
+    prefix: str
+    first: str = "low"
+    last: str = "high"
+
+    def __call__(self, row: FromClause, low: Any, high: Any) -> ColumnElement[bool]:
+        return _compared(self.prefix, low, high, row.c[self.first], row.c[self.last])
+
+
+def quantity_test(parameter: Parameter, value: str) -> Meaning:
     """`[prefix]number`, for a quantity also `number|system|code` or `number||unit`."""
     parts = [plain(one) for one in split(value, "|")]
     match = _PREFIX.fullmatch(parts[0])
@@ -159,15 +233,20 @@ def quantity_test(parameter: Parameter, value: str) -> Test:
     if prefix == "ap":
         low, high = exact - abs(exact) / 10, exact + abs(exact) / 10
     system, code = (number(parts[1]), short(parts[2])) if len(parts) == 3 else (0, "")
+    of = {name: found for name, found in (("system", system), ("code", code)) if found}
+    return _Measured(Range(prefix), tuple(of)), (low, high, *of.values())
 
-    def test(row: FromClause) -> ColumnElement[bool]:
-        return and_(
-            compared(prefix, low, high, row.c.low, row.c.high),
-            *([row.c.system == system] if system else []),
-            *([row.c.code == code] if code else []),
-        )
 
-    return test
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A range in a unit: `names` says which columns it is known by."""
+
+    range: Range
+    names: tuple[str, ...]
+
+    def __call__(self, row: FromClause, low: Any, high: Any, *of: Any) -> ColumnElement[bool]:
+        same = (row.c[name] == value for name, value in zip(self.names, of, strict=True))
+        return and_(self.range(row, low, high), *same)
 
 
 def _decimal(text: str) -> float:
@@ -177,8 +256,8 @@ def _decimal(text: str) -> float:
         return 0.0
 
 
-def compared(
-    prefix: str, low: float, high: float, first: ColumnElement[object], last: ColumnElement[object]
+def _compared(
+    prefix: str, low: object, high: object, first: ColumnElement[object], last: ColumnElement[object]
 ) -> ColumnElement[bool]:
     """Whether the stored range `first` to `last` stands to the searched one (`low` to `high`) as `prefix` says."""
     within = and_(first >= low, first <= high, last <= high)

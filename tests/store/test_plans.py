@@ -1,12 +1,13 @@
 """The cost of a search does not grow with the store: what the database says it will do, and how long it then takes."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event, text
 
-from service.store import EVERYTHING, Store, Visibility, source
+from service.store import EVERYTHING, Store, Visibility, raw, shapes, source
 from service.store.records import Change
 from service.store.resources import apply, current, prepare
 from tests.store.conftest import OURS
@@ -63,15 +64,26 @@ def statements(store: Store, type_name: str, query: list[tuple[str, str]], who: 
     """Every SELECT that the search sends, with its parameters."""
     sent: list[tuple[str, Any]] = []
 
-    def note(_: Any, __: Any, statement: str, parameters: Any, ___: Any, ____: Any) -> None:
+    def note(statement: str, parameters: Any) -> None:
         if statement.startswith("SELECT"):
             sent.append((statement, parameters))
 
-    event.listen(store.database.engine, "before_cursor_execute", note)
+    def through_the_library(_: Any, __: Any, statement: str, parameters: Any, ___: Any, ____: Any) -> None:
+        note(statement, parameters)
+
+    def past_it(connection: Connection, statement: str, values: Sequence[Any]) -> list[raw.Row]:
+        note(statement, tuple(values))
+        return run(connection, statement, values)
+
+    run = raw.run
+    event.listen(store.database.engine, "before_cursor_execute", through_the_library)
     try:
-        store.search(store.query(type_name, query), who)
+        with pytest.MonkeyPatch.context() as patched:
+            for module in (raw, shapes):
+                patched.setattr(module, "run", past_it)
+            store.search(store.query(type_name, query), who)
     finally:
-        event.remove(store.database.engine, "before_cursor_execute", note)
+        event.remove(store.database.engine, "before_cursor_execute", through_the_library)
     return sent
 
 
