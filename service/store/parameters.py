@@ -35,7 +35,8 @@ IDENTIFIER = ":identifier"
 class Parameter:
     """One search parameter of one type: `id` is its number in the index; `targets` the types a reference may lead to.
 
-    `components` are those of a composite, in their order.
+    `components` are those of a composite, in their order. What two parameters find alike, as Patient's `phonetic` and
+    `name`, stands in the index once, under the number of the one whose code is `alike`.
     """
 
     type: str
@@ -45,10 +46,11 @@ class Parameter:
     definition: str
     targets: tuple[str, ...] = ()
     components: tuple["Parameter", ...] = ()
+    alike: str = ""
 
     def identifier(self) -> int:
         """The number under which the identifiers of a reference are indexed."""
-        return parameter_id(self.type, self.code + IDENTIFIER)
+        return parameter_id(self.type, (self.alike or self.code) + IDENTIFIER)
 
 
 def parameter_id(type_name: str, code: str) -> int:
@@ -72,37 +74,34 @@ class Parameters:
         return rows
 
     def _of(self, type_name: str) -> Mapping[str, Parameter]:
-        found: dict[str, Parameter] = {}
         builder = Builder(self.definitions, type_name)
-        for code, definition in self.definitions.search_parameters(type_name).items():
+        known = self.definitions.search_parameters(type_name)
+        places = {code: (one["type"], builder.leading(one.get("expression", ""))) for code, one in known.items()}
+        # By their codes backwards, so that the first one stays for each.
+        first = {places[code]: code for code in sorted(known, reverse=True)}
+        found: dict[str, Parameter] = {}
+        for code, definition in known.items():
             # R4 has some that lead nowhere, as Patient's `part-agree`: they are not there to be promised.
-            if code not in OF_ROW and not builder.leads(definition.get("expression", "")):
+            if code not in OF_ROW and not places[code][1]:
                 continue
-            made = self._parameter(type_name, code, definition)
+            made = self._parameter(type_name, code, definition, first[places[code]])
             if made is not None:
                 found[code] = made
         return MappingProxyType(found)
 
-    def _parameter(self, type_name: str, code: str, definition: Mapping[str, Any]) -> Parameter | None:
-        kind = definition["type"]
-        if (kind not in TABLES and kind != "composite") or not definition.get("expression"):
+    def _parameter(self, type_name: str, code: str, definition: Mapping[str, Any], first: str) -> Parameter | None:
+        kind, url = definition["type"], definition["url"]
+        if not definition.get("expression"):
             return None
         if kind == "composite":
             parts = [self._component(type_name, f"{code}${at}", one) for at, one in enumerate(definition["component"])]
             components = tuple(one for one in parts if one is not None)
-            if len(components) < len(parts):
-                return None
-        else:
-            components = ()
-        return Parameter(
-            type_name,
-            code,
-            kind,
-            parameter_id(type_name, code),
-            definition["url"],
-            self._targets(definition),
-            components,
-        )
+            whole = Parameter(type_name, code, kind, parameter_id(type_name, code), url, components=components)
+            return whole if len(components) == len(parts) else None
+        if kind not in TABLES:
+            return None
+        targets, alike = self._targets(definition), "" if first == code else first
+        return Parameter(type_name, code, kind, parameter_id(type_name, first), url, targets, alike=alike)
 
     def _component(self, type_name: str, code: str, component: Mapping[str, Any]) -> Parameter | None:
         definition = self.definitions.get("SearchParameter", component["definition"])
@@ -118,7 +117,7 @@ class Parameters:
         builder = Builder(self.definitions, type_name)
         known = self.definitions.search_parameters(type_name)
         for code, parameter in self.of(type_name).items():
-            if code in OF_ROW:
+            if code in OF_ROW or parameter.alike:
                 continue
             definition = known[code]
             if parameter.kind == "composite":

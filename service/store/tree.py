@@ -84,10 +84,12 @@ class Builder:
                     self._add((below, type_name, path), own, component.kind, component.id, component.identifier())
                 node.actions.append(_grouped(below))
 
-    def leads(self, expression: str) -> bool:
-        """Whether `expression` leads to any element of the type."""
+    def leading(self, expression: str) -> frozenset[str]:
+        """The alternatives of `expression` that lead to any element of the type."""
         found = alternatives(expression)
-        return any(steps(one, self.type) is None or self._follow((Node(), self.type, self.type), one) for one in found)
+        return frozenset(
+            one for one in found if steps(one, self.type) is None or self._follow((Node(), self.type, self.type), one)
+        )
 
     def _add(self, start: State, expression: str, kind: str, param: int, identifier: int) -> None:
         for alternative in alternatives(expression):

@@ -26,9 +26,15 @@ json = st.recursive(
 
 
 def test_every_parameter_has_a_number_of_its_own() -> None:
+    """But those that find the same as another."""
     numbers: dict[int, str] = {}
     for type_name in RESOURCES:
         for code, one in PARAMETERS.of(type_name).items():
+            if one.alike:
+                other = PARAMETERS.of(type_name)[one.alike]
+                assert (one.id, one.identifier(), one.kind) == (other.id, other.identifier(), other.kind)
+                assert not other.alike
+                continue
             names = {one.id: code, one.identifier(): f"{code}:identifier"}
             names |= {part.id: part.code for part in one.components}
             for number, name in names.items():
