@@ -46,12 +46,11 @@ def identify(key: bytes, register: str) -> Identify:
     known: dict[tuple[str, ...], str] = {}
 
     def of(*parts: str) -> str:
-        found = known.get(parts)
-        if found is None:
+        if parts not in known:
             first, second = inner.copy(), outer.copy()
             first.update(framed(parts))
             second.update(first.digest())
-            found = known[parts] = written(second.digest())
-        return found
+            known[parts] = written(second.digest())
+        return known[parts]
 
     return of

@@ -34,15 +34,15 @@ class People:
 
     def party(self, reference: Any, within: Resource | None = None) -> Party | None:
         """Whom `reference` means: what it points to, or its display; None where neither says anything."""
-        if not isinstance(reference, dict):
+        if type(reference) is not dict:
             return None
         key = string(reference, "reference")
-        if key in self._made and not key.startswith("#"):
-            found = self._made[key]
-        else:
-            found = self._made[key] = self._of(self._resources.find(reference, within or {}))
+        if key not in self._made or key[:1] == "#":
+            self._made[key] = self._of(self._resources.find(reference, within or {}))
+        if found := self._made[key]:
+            return found
         shown = string(reference, "display")
-        return found or (Party("other", shown) if shown else None)
+        return Party("other", shown) if shown else None
 
     def parties(self, references: Iterable[Any], within: Resource | None = None) -> tuple[Party, ...]:
         """The same for many; each party once, in the order they come."""

@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/bundle.html, https://hl7.org/fhir/R4/documents.html, htt
 from typing import TYPE_CHECKING
 
 from service.validation.documents import check_whole
-from service.validation.references import LITERAL, is_absolute
+from service.validation.references import is_absolute
 from service.validation.run import At, Json, Run
 
 if TYPE_CHECKING:
@@ -58,14 +58,14 @@ def _check_full_url(entry: Json, resource: Json | None, kind: str, at: At, run: 
     if not is_absolute(url):
         run.add("validation.full-url-relative", place, url=url)
         return
-    named = LITERAL.fullmatch(url)
+    named = run.bundle.split(url)
     if resource is None or named is None or named[1] not in rules.resource_types or "/_history/" in url:
         return
     name, own_id = resource.get("resourceType"), resource.get("id")
     if own_id is None:
         if kind not in _URL_OPTIONAL:
             run.add("validation.full-url-without-id", place, url=url)
-    elif (named[1], named[2]) != (name, own_id):
+    elif named[1:] != (name, own_id):
         # A message may carry a resource under the sender's url: R4 has an example of that.
         level = "warning" if kind == "message" else None
         run.add("validation.full-url-mismatch", place, severity=level, url=url, type=name, id=own_id)

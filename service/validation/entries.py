@@ -21,7 +21,7 @@ class Index:
         self.by_url: dict[str, list[Json]] = {}
         self.by_name: dict[str, list[Json]] = {}
         self._urls: dict[int, str] = {}
-        self._roots: dict[str | None, str | None] = {None: None}
+        self._split: dict[str, tuple[str, str, str] | None] = {}
         self._links: dict[str | None, dict[str, Any]] = {}
         for _, entry, resource in self.rows:
             if resource is None:
@@ -39,14 +39,21 @@ class Index:
 
     def links(self, base: str | None) -> dict[str, Any]:
         """What was found for literals: the same from all entries below the same root."""
-        return self._links.setdefault(self._root(base), {})
+        root = self._root(base)
+        if root not in self._links:
+            self._links[root] = {}
+        return self._links[root]
+
+    def split(self, url: str) -> tuple[str, str, str] | None:
+        """The root, type and id of a fullUrl that ends with a type and an id."""
+        if url not in self._split:
+            found = LITERAL.fullmatch(url)
+            self._split[url] = (url[: found.start(1)], found[1], found[2]) if found else None
+        return self._split[url]
 
     def _root(self, base: str | None) -> str | None:
-        """What stands before the type and id of the fullUrl `base`; None where that does not end with them."""
-        if base not in self._roots:
-            found = LITERAL.fullmatch(base or "")
-            self._roots[base] = found.string[: found.start(1)] if found else None
-        return self._roots[base]
+        found = self.split(base) if base is not None else None
+        return found[0] if found else None
 
     def find(self, reference: str, base: str | None) -> Json | None:
         """What `reference` in an entry with the fullUrl `base` points to, `None` where it is not in this Bundle."""

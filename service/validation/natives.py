@@ -129,11 +129,12 @@ def _bdl_7(value: Any, run: Run) -> bool:
 
 def _versioned(entry: Any) -> str | None:
     """The fullUrl of an entry and the version of its resource; None where it has none."""
-    url, resource = entry.get("fullUrl"), entry.get("resource")
-    if type(url) is not str:
-        return None
-    meta = resource.get("meta") if type(resource) is dict else None
-    return f"{url}{meta.get('versionId', '')}" if type(meta) is dict else url
+    url = entry.get("fullUrl")
+    if type(url) is not str or "resource" not in entry:
+        return url if type(url) is str else None
+    resource = entry["resource"]
+    meta = resource["meta"] if type(resource) is dict and "meta" in resource else None
+    return f"{url}{meta['versionId']}" if type(meta) is dict and "versionId" in meta else url
 
 
 def _bdl_8(value: Any, run: Run) -> bool:

@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/datatypes.html#primitive
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -40,6 +41,17 @@ class Known(dict[str, bool]):
         if found and len(value) <= LONGEST and len(self) < _MOST:
             self[value] = True
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """Two tests, of which one is enough; the first is asked first."""
+
+    quick: Test
+    thorough: Test
+
+    def __call__(self, value: Any) -> Any:
+        return self.quick(value) or self.thorough(value)
 
 
 absolute = Known(_absolute)
@@ -78,8 +90,8 @@ def _never(value: Any) -> bool:
     return False
 
 
-def _uri_like(value: str) -> bool:
-    return _uri(value) is not None or PRIMITIVES["uri"](value) is None
+def _is_uri(value: str) -> bool:
+    return PRIMITIVES["uri"](value) is None
 
 
 _NO_STRINGS = frozenset(("boolean", "decimal", "integer", "positiveInt", "unsignedInt"))
@@ -87,8 +99,8 @@ _QUICK: Mapping[str, Test] = MappingProxyType(
     {
         "string": text,
         "markdown": text,
-        "uri": _uri_like,
-        "url": _uri_like,
+        "uri": Either(_uri, _is_uri),
+        "url": Either(_uri, _is_uri),
         "code": code,
         "id": _id,
         "canonical": Known(_canonical),

@@ -178,6 +178,8 @@ class _Writer:
             return f"{value} in {name}"
         if isinstance(sure, lexical.Known):
             return f"{name}[{value}]"
+        if isinstance(sure, lexical.Either):
+            return f"({self._name(sure.quick)}({value}) or {self._name(sure.thorough)}({value}))"
         if sure is lexical.text:
             # Most are plain words that begin with no blank; about the others the function has the say.
             return f"({value}.isprintable() and {value}[:1] > ' ' and len({value}) <= {MAX_STRING} or {name}({value}))"

@@ -52,19 +52,20 @@ class Clean:
 
     def declared(self, value: Json, name: str, run: Run, is_top: bool) -> tuple[str, ...] | None:
         """The profiles that a resource must meet by what it says and is; None where what it says is malformed."""
-        urls: list[str] = []
+        urls: tuple[str, ...] = ()
         if is_top or run.options.bundle_profiles:
             meta = value.get("meta")
-            named = meta.get("profile", ()) if type(meta) is dict else ()
-            if type(named) not in (list, tuple):
-                return None
-            for url in named:
-                if type(url) is not str:
+            if type(meta) is dict and "profile" in meta:
+                named = meta["profile"]
+                if type(named) is not list:
                     return None
-                urls.append(url)
+                for url in named:
+                    if type(url) is not str:
+                        return None
+                urls = (*named,)
         if name in self._rules.required.types:
-            urls += self._rules.required.of(value)
-        return tuple(sorted(set(urls))) if len(urls) > 1 else tuple(urls)
+            urls += (*self._rules.required.of(value),)
+        return tuple(sorted(set(urls))) if len(urls) > 1 else urls
 
     def judge(self, run: Run) -> None:
         """Note in `run.clean` which of the resources of a Bundle are surely right, the run being at it."""
