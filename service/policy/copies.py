@@ -8,23 +8,33 @@ from typing import Any
 from service.fhir.reading import objects, part, string
 from service.policy import marks, places
 from service.policy.elements import At
-from service.policy.guard import BETWEEN, HETU_SYSTEM, LONG, Guard, guard, is_technical, sayings
+from service.policy.guard import BETWEEN, HETU_SYSTEM, LONG, Guard, guard, is_technical
 from service.policy.minimise import Minimiser, in_order
 from service.policy.withheld import complete, without_texts
 
 Json = Mapping[str, Any]
 
 
-def copies(chosen: Minimiser) -> tuple[list[dict[str, Any]], Guard]:
+def going(chosen: Minimiser) -> tuple[list[dict[str, Any]], Guard]:
     """What goes, the plan first, and the guard over whatever is made of it."""
     secrets = guard(chosen.case, hetus=None if chosen.sector.limits.hetu_in_text else _hetus(chosen))
-    going = in_order(chosen.kept, chosen.case)
-    going[0].setdefault("extension", []).append(marks.copy_of(chosen.case))
+    every = in_order(chosen.kept, chosen.case)
+    every[0].setdefault("extension", []).append(marks.copy_of(chosen.case))
     if chosen.protected:
-        _phones_only(going)
-    if secrets.tells(BETWEEN.join(sayings(going)) if chosen.protected else "") or secrets.check_made(going):
-        going = [_clean(one, chosen, secrets) for one in going]
-    made = [_copy(one, chosen) for one in going]
+        _phones_only(every)
+    return every, secrets
+
+
+def clean(resources: Iterable[dict[str, Any]], chosen: Minimiser, secrets: Guard) -> list[dict[str, Any]]:
+    """The same without the texts that tell what may not be told."""
+    return [_clean(one, chosen, secrets) for one in resources]
+
+
+def copies(
+    resources: Iterable[dict[str, Any]], chosen: Minimiser, secrets: Guard
+) -> tuple[list[dict[str, Any]], Guard]:
+    """The copies of what goes, and the guard that knows which texts are not in them."""
+    made = [_copy(one, chosen) for one in resources]
 
     @functools.cache
     def stayed() -> tuple[str, ...]:
@@ -35,10 +45,10 @@ def copies(chosen: Minimiser) -> tuple[list[dict[str, Any]], Guard]:
 
 def _clean(resource: dict[str, Any], chosen: Minimiser, secrets: Guard) -> dict[str, Any]:
     told: list[At] = []
-    clean = without_texts(resource, lambda text: secrets.tells(text) or secrets.tells_hetu(text), told.append)
+    cleaned = without_texts(resource, lambda text: secrets.tells(text) or secrets.tells_hetu(text), told.append)
     for at in told:
         chosen.steps.stays(_key(resource), at, "policy.text-withheld")
-    return clean
+    return cleaned
 
 
 def _copy(resource: dict[str, Any], chosen: Minimiser) -> dict[str, Any]:

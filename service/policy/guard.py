@@ -31,8 +31,8 @@ PLACES = ("Organization", "Location")
 BETWEEN = "\0"
 """Between two texts that are looked at together: nothing reaches over it."""
 _TAG = re.compile(r"<[^>]*>")
-# In JSON, all that is said stands between quotes.
-_QUOTED = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+# No control character stands in JSON: these can stand for what would look like the end of a string.
+_SLASH, _QUOTE = b"\1", b"\2"
 _OURS = re.compile(r"https://yhdessa\.example/fhir/[A-Za-z/-]+")
 # How a receiver looks for what it has: by an identifier.
 _CRITERIA = re.compile(r"(?:[A-Z][A-Za-z]+\?)?(?:identifier|_tag)=(\S+)\|(\S+)")
@@ -72,11 +72,11 @@ class Guard:
         """The same for a JSON value."""
         return self._check(BETWEEN.join(sayings(tree)), tree)
 
-    def check_made(self, tree: Any) -> list[Issue]:
-        """The same for what was made of the minimised case alone, so that what was withheld cannot be in it."""
+    def check_known(self, tree: Any) -> list[Issue]:
+        """The same for what the guard knows: what was withheld cannot be in it."""
         if self.protected:
             return replace(self, withheld=tuple).check_value(tree)
-        return [issue("policy.hetu-leaves")] if self.tells_hetu(encode(tree).decode()) else []
+        return [issue("policy.hetu-leaves")] if self.tells_hetu(BETWEEN.join(_texts(self.known))) else []
 
     def knowing(self, tree: Any) -> "Guard":
         """The same guard, over what is made of `tree` too: what that says has not stayed."""
@@ -89,7 +89,7 @@ class Guard:
 
     def _check_new(self, payload: bytes) -> list[Issue]:
         """What a payload says beyond the copy: mostly ids, and nothing that anybody has written."""
-        new = [_read(msgspec.json.decode(one)) for one in quoted(payload) - self.known]
+        new = list(map(_read, _texts(quoted(payload) - self.known)))
         found = [issue("policy.hetu-leaves")] if self.tells_hetu(BETWEEN.join(new)) else []
         written = [one for one in new if len(one) >= LONG and not self._is_made(one)]
         if written:
@@ -104,7 +104,7 @@ class Guard:
         asked = _CRITERIA.fullmatch(text)
         if asked is None or not asked[1].startswith(_SCHEMES):
             return False
-        return _RANDOM.fullmatch(asked[2]) is not None or encode(asked[2]) in self.known
+        return _RANDOM.fullmatch(asked[2]) is not None or quoted(encode(asked[2])) <= self.known
 
     def _check(self, text: str, tree: Any) -> list[Issue]:
         stayed = self.withheld()
@@ -158,8 +158,15 @@ def is_technical(key: str, value: str) -> bool:
 
 
 def quoted(payload: bytes) -> frozenset[bytes]:
-    """Every string of JSON as it stands there, names of members among them."""
-    return frozenset(_QUOTED.findall(payload))
+    """Every string of JSON, names of members among them, as it stands there between its quotes."""
+    return frozenset(payload.replace(rb"\\", _SLASH).replace(rb"\"", _QUOTE).split(b'"')[1::2])
+
+
+def _texts(strings: Iterable[bytes]) -> list[str]:
+    """What strings that `quoted` gave say."""
+    every = b'","'.join(strings).replace(_QUOTE, rb"\"").replace(_SLASH, rb"\\")
+    found: list[str] = msgspec.json.decode(b'["%b"]' % every) if every else []
+    return found
 
 
 def _read(text: str) -> str:

@@ -97,9 +97,10 @@ def test_the_personal_identity_code(sector: str, goes: bool) -> None:
     assert (HETU in encode(found.bundle).decode()) is goes
 
 
-def test_a_personal_identity_code_in_a_text_is_withheld() -> None:
+@pytest.mark.parametrize("text", ["Isän tunnus on 121288-970D.", "Isän tunnus:\n121288-970D", '"121288-970D"'])
+def test_a_personal_identity_code_in_a_text_is_withheld(text: str) -> None:
     case = with_recipient(example(ABC), OID, "health")
-    plan(case)["description"] = "Isän tunnus on 121288-970D."
+    plan(case)["description"] = text
     found = permitted(case, OID, "health", [consent(case, OID, ["situation", "needs"], "luovutuslupa")])
     assert "121288-970D" not in encode(found.bundle).decode()
     assert "description" not in plan(found.bundle) and "_description" in plan(found.bundle)
