@@ -30,6 +30,20 @@ Models = Callable[[Overlays], tuple[Iterable["TargetModel"], list[Issue]]]
 """The types of the maps of a variant with those overlays, and what is wrong with the overlays."""
 
 
+def _organisation(document: Mapping[str, Any]) -> Any:
+    source = document.get("source")
+    return source.get("organisation") if isinstance(source, dict) else None
+
+
+_GIVEN: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "models": lambda document: document.get("model"),
+    "counties": lambda document: document.get("county"),
+    "municipalities": lambda document: document.get("municipality"),
+    "organisations": _organisation,
+}
+"""What a document says for each condition of `[applies]`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """A variant ready to run: `entry` and `inbound` give the group for a kind of document.
@@ -57,14 +71,10 @@ class Variant:
 
     def conditions(self, document: Mapping[str, Any]) -> int | None:
         """How many conditions of `[applies]` the document fulfils; None where it does not fulfil one."""
-        source = document.get("source")
-        given = {
-            "models": document.get("model"),
-            "counties": document.get("county"),
-            "municipalities": document.get("municipality"),
-            "organisations": source.get("organisation") if isinstance(source, Mapping) else None,
-        }
-        return len(self.applies) if all(given[name] in values for name, values in self.applies.items()) else None
+        for name, values in self.applies.items():
+            if _GIVEN[name](document) not in values:
+                return None
+        return len(self.applies)
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,7 @@ class Catalogue:
         if name is not None:
             known = ", ".join(sorted(self.variants))
             return self.variants.get(name) or issue("mapping.no-variant", name=name, names=known)
-        given = document if isinstance(document, Mapping) else {}
+        given = document if isinstance(document, dict) else {}
         rated = [
             (-conditions, -len(one.chain), one.name)
             for one in self.variants.values()
