@@ -81,7 +81,9 @@ class Lane:
         self._outcomes: list[Outcome] = []
         self._sending: int | None = None
         self._flushed = time.monotonic()
+        # What the receiver took for one row lately, and what one took us of all that we do for it.
         self._seconds = 0.0
+        self._pace = 0.0
         # Whether the receiver as a whole failed just now: then the rest of the batch waits as well.
         self._is_away = False
 
@@ -98,10 +100,12 @@ class Lane:
         taken = self._claim()
         if not taken:
             return 0 if taken is not None else None
-        for start in range(0, len(taken), TOGETHER):
-            self._deal(taken[start : start + TOGETHER])
-            if self._work.stopping.is_set() or self._is_away:
-                break
+        rest = taken
+        while rest and not (self._work.stopping.is_set() or self._is_away):
+            many, began = self._together(), time.monotonic()
+            some, rest = rest[:many], rest[many:]
+            self._deal(some)
+            self._pace = (time.monotonic() - began) / len(some)
         self.flush()
         self._give_back()
         return len(taken)
@@ -192,6 +196,10 @@ class Lane:
     def _count(self) -> int:
         """As many rows as are done in a while; few as long as it is not known how quick the receiver is."""
         return FIRST if self._seconds <= 0 else max(1, min(MOST, int(_BATCH_SECONDS / self._seconds)))
+
+    def _together(self) -> int:
+        """As many rows as can be sent while what was seen of them is good: what is not is looked at once more."""
+        return TOGETHER if self._pace <= 0 else max(1, min(TOGETHER, int(FRESH / self._pace)))
 
     def _deal(self, some: Sequence[Claim]) -> None:
         made, at = self._prepared(some), time.monotonic()

@@ -1,12 +1,19 @@
 """Who gets what in which order, what replaces what, and what is taken back."""
 
+from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
+from service.deliver import lane, shipments
 from service.deliver.receivers import make
+from service.deliver.receivers.base import Receipt
+from service.deliver.receivers.fhir_transaction import FhirTransaction
 from service.deliver.shipments import Kit
 from service.store import EVERYTHING, Author, recipient
+from service.store.claims import Claim
 from service.store.outbox import Delivery
 from tests.deliver.test_fhir_transaction import BY_ID
 from tests.deliver.world import NEUVOLA, SOURCE, World, case, retries, revoked, settings
@@ -39,6 +46,30 @@ def test_what_is_parked_does_not_hold_up_its_family(world: World) -> None:
     world.double.script.set([{"do": "answer", "status": 422}])
     world.deliver()
     assert [one.state for one in world.rows()] == ["parked", "delivered"]
+
+
+def test_a_slow_receiver_has_its_rows_looked_at_when_they_go(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is looked at once: as many together as are sent while what was seen of them is good."""
+    for number in range(12):
+        world.accept(case(f"perhe{number}", plan=f"suunnitelma{number}"))
+    at, looked = 0.0, []
+    send, prepared = FhirTransaction.send, shipments.prepared
+
+    def slowly(*given: Any) -> Receipt:
+        nonlocal at
+        at += 0.6
+        return send(*given)
+
+    def noted(connection: Connection, some: Sequence[Claim], *others: Any) -> list[Any]:
+        looked.append(len(some))
+        return prepared(connection, some, *others)
+
+    monkeypatch.setattr(lane, "time", SimpleNamespace(monotonic=lambda: at))
+    monkeypatch.setattr(lane, "prepared", noted)
+    monkeypatch.setattr(FhirTransaction, "send", slowly)
+    world.deliver()
+    assert {one.state for one in world.rows()} == {"delivered"}
+    assert sum(looked) == 12 and max(looked) == lane.FIRST
 
 
 def test_a_newer_version_goes_instead_of_one_that_nobody_has_sent(world: World) -> None:
