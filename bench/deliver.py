@@ -2,12 +2,13 @@
 
 `python -m bench.deliver`; `--quick` measures less, `--full` empties the whole backlog of 100,000. A delivery is all of
 it: claimed, permission asked for, minimised, guarded, sent, confirmed, logged. "Floor" is `requests` sending the same
-bytes to the same receiver without any outbox, so what is above it is what once, in order and logged cost. The receiver
-shares the machine. Figures of one run can be compared with each other, not with those of another machine.
+bytes to the same receiver without any outbox, so what is above it is what once, in order and logged cost. Rate and
+processor time are those between two looks at the outbox, with all workers started. The receiver shares the machine:
+what it takes is a column of its own. Figures of one run can be compared with each other, not with those of another
+machine.
 """
 
 import itertools
-import resource
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from typing import Any
 import requests
 from sqlalchemy import Connection
 
+from bench._load import cpu
 from service.clock import now
 from service.config import TEST_KEY
 from service.deliver.receivers import make
@@ -61,11 +63,12 @@ url = "{url}"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """So many deliveries in so many seconds; `cpu` milliseconds of the workers for each."""
+    """So many deliveries in so many seconds; milliseconds of the workers' and of the receiver's processor for each."""
 
     deliveries: int
     seconds: float
     cpu: float
+    receiver: float
 
     @property
     def rate(self) -> float:
@@ -123,40 +126,48 @@ def _pointing(parameters: Parameters, one: dict[str, Any]) -> list[tuple[int, st
 
 
 @contextmanager
-def receiver(folder: Path) -> Iterator[str]:
-    """The address of a receiver in a process of its own that does what it is told and keeps no content."""
+def receiver(folder: Path) -> Iterator[tuple[str, int]]:
+    """Address and process of a receiver that does what it is told and keeps no content."""
     port = folder / "port"
     port.unlink(missing_ok=True)
     process = subprocess.Popen([sys.executable, "-m", "tests.faults.receiver", str(port), "-"], cwd=ROOT)
     try:
         while not port.exists():
             time.sleep(0.02)
-        yield f"http://127.0.0.1:{port.read_text()}"
+        yield f"http://127.0.0.1:{port.read_text()}", process.pid
     finally:
         process.kill()
         process.wait()
 
 
-def delivered(folder: Path, workers: int, many: int, warm: int = 200) -> Run:
-    """Start the workers, and measure `many` deliveries once `warm` are done."""
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """How far it has come: deliveries, seconds on the clock and of the processor, of the workers and the receiver."""
+
+    done: int
+    at: float
+    cpu: float
+    receiver: float
+
+
+def delivered(folder: Path, workers: int, many: int, warm: int = 150) -> Run:
+    """Start the workers, and measure `many` deliveries once `warm` for each worker are done."""
     store = open_store(None, folder, core())
-    with receiver(folder) as url:
+    with receiver(folder) as (url, served_by):
         (folder / "receivers").mkdir(exist_ok=True)
         text = _FILE.format(organisation=RECEIVER, sector=SECTOR, url=url)
         (folder / "receivers" / "loopback.toml").write_text(text)
-        before = _done(store)
         command = [sys.executable, "-m", "service.cli", "deliver", "--data", str(folder), "--log-level", "error"]
-        spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+        wanted = _done(store) + warm * workers
         process = subprocess.Popen([*command, "--workers", str(workers)], cwd=ROOT)
-        first, began = _wait(store, before + warm)
-        last, ended = _wait(store, before + warm + many)
+        first = _reached(store, wanted, process.pid, served_by)
+        last = _reached(store, first.done + many, process.pid, served_by)
         process.send_signal(signal.SIGTERM)
         process.wait()
-        total = _done(store) - before
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
     store.close()
-    cpu = used.ru_utime + used.ru_stime - spent.ru_utime - spent.ru_stime
-    return Run(last - first, ended - began, cpu / total * 1000)
+    done = last.done - first.done
+    each = 1000 / done
+    return Run(done, last.at - first.at, (last.cpu - first.cpu) * each, (last.receiver - first.receiver) * each)
 
 
 def _done(store: Store) -> int:
@@ -164,16 +175,16 @@ def _done(store: Store) -> int:
         return circuits.get(connection, RECEIVER).delivered
 
 
-def _wait(store: Store, wanted: int) -> tuple[int, float]:
+def _reached(store: Store, wanted: int, workers: int, served_by: int) -> _Mark:
     while (done := _done(store)) < wanted:
-        time.sleep(0.02)
-    return done, time.monotonic()
+        time.sleep(0.05)
+    return _Mark(done, time.monotonic(), cpu(workers), cpu(served_by))
 
 
 def floor(folder: Path, many: int) -> Run:
     """The bytes of real deliveries, sent by `requests` alone."""
     store = open_store(None, folder, core())
-    with receiver(folder) as url:
+    with receiver(folder) as (url, served_by):
         made = make(ReceiverSettings("loopback", RECEIVER, SECTOR, "fhir_transaction", url))
         session = made.connect()
         made.prepare(session)
@@ -186,33 +197,33 @@ def floor(folder: Path, many: int) -> Run:
         assert bodies, [one for one in ready if not isinstance(one, Ready)][:1]
         plain = requests.Session()
         headers = {"Content-Type": "application/fhir+json"}
-        began, spent = time.monotonic(), time.process_time()
+        began, spent, served = time.monotonic(), time.process_time(), cpu(served_by)
         for body in itertools.islice(itertools.cycle(bodies), many):
             assert parse(plain.post(url, body, headers=headers).content)["type"] == "transaction-response"
-        seconds, cpu = time.monotonic() - began, time.process_time() - spent
+        seconds, spent, served = time.monotonic() - began, time.process_time() - spent, cpu(served_by) - served
         size = sum(map(len, bodies)) / len(bodies)
         print(f"one delivery: {size / 1000:.1f} kB, {len(parse(bodies[0])['entry'])} resources\n")
     store.close()
-    return Run(many, seconds, cpu / many * 1000)
+    return Run(many, seconds, spent / many * 1000, served / many * 1000)
 
 
 def _row(name: str, run: Run, bare: Run) -> str:
-    return f"| {name} | {run.rate:.0f} | {run.rate / bare.rate:.2f} | {run.cpu:.1f} |"
+    return f"| {name} | {run.rate:.0f} | {run.rate / bare.rate:.2f} | {run.cpu:.1f} | {run.receiver:.1f} |"
 
 
 def main(arguments: list[str] | None = None) -> bool:
     given = arguments if arguments is not None else sys.argv[2:]
     quick = "--quick" in given
-    many, deep = (200, 2_000) if quick else (2_000, 100_000)
+    many, deep = (1_000, 10_000) if quick else (2_000, 100_000)
     with tempfile.TemporaryDirectory(prefix="yhdessa-bench-") as name:
         shallow, full = Path(name) / "shallow", Path(name) / "deep"
-        rows = 4 * many + 2_000
+        rows = 3 * many + 2_000
         for folder, count in ((shallow, rows), (full, max(deep, rows))):
             store = open_store(None, folder, core())
             fill(store, count)
             store.close()
         bare = floor(shallow, many)
-        print("| | deliveries/s | × floor | CPU ms each |\n|---|---|---|---|")
+        print("| | deliveries/s | × floor | CPU ms each | of the receiver |\n|---|---|---|---|---|")
         print(_row("floor: `requests` alone", bare, bare))
         runs = {number: delivered(shallow, number, many) for number in (1, 2, 4)}
         for number, run in runs.items():
