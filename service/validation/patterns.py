@@ -48,10 +48,22 @@ def matches(value: Any, pattern: Any) -> bool:
                 return False
         return True
     if type(pattern) is list:
-        return type(value) is list and all(any(matches(item, expected) for item in value) for expected in pattern)
+        if type(value) is not list:
+            return False
+        for expected in pattern:  # noqa: SIM110
+            if not _is_met(value, expected):
+                return False
+        return True
     if type(pattern) is str:
         return type(value) is str and value == pattern
     return _same(value, pattern)
+
+
+def _is_met(items: list[Any], expected: Any) -> bool:
+    for item in items:  # noqa: SIM110 - a generator costs more than what it does here
+        if matches(item, expected):
+            return True
+    return False
 
 
 def _same(value: Any, expected: Any) -> bool:
