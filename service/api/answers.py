@@ -4,7 +4,8 @@ https://hl7.org/fhir/R4/http.html#mime-type, https://hl7.org/fhir/R4/http.html#p
 """
 
 import functools
-from typing import Any, cast
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import Response
 from werkzeug.datastructures import LanguageAccept, MIMEAccept
@@ -14,6 +15,9 @@ from werkzeug.http import parse_accept_header
 from service.api.call import call
 from service.fhir.json import encode, pretty
 from service.issues import LANGUAGES
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 FHIR = "application/fhir+json"
 JSON = "application/json"
@@ -28,6 +32,21 @@ _SAME = {
     "application/jsonl": NDJSON,
     "application/fhir+ndjson": NDJSON,
 }
+
+
+class Answer(Response):
+    """A response with `further` headers, which are good as they are; a body in one piece leaves as it is."""
+
+    further: Sequence[tuple[str, str]] = ()
+
+    def get_wsgi_response(self, environ: "WSGIEnvironment") -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
+        body: Any = self.response
+        headers = self.headers
+        is_ready = type(body) is list and self.status_code in (200, 201) and "Location" not in headers
+        if is_ready and environ["REQUEST_METHOD"] != "HEAD":
+            return body, self.status, [*headers, *self.further]
+        parts, status, made = super().get_wsgi_response(environ)
+        return parts, status, [*made, *self.further]
 
 
 def language() -> str:
@@ -113,12 +132,12 @@ def _drain(most: int) -> None:
         most -= len(part)
 
 
-def fhir(resource: dict[str, Any], status: int = 200, mimetype: str = FHIR) -> Response:
+def fhir(resource: dict[str, Any], status: int = 200, mimetype: str = FHIR) -> Answer:
     """A resource as the answer."""
     return answer(resource, status, mimetype)
 
 
-def answer(body: Any, status: int = 200, mimetype: str = JSON) -> Response:
+def answer(body: Any, status: int = 200, mimetype: str = JSON) -> Answer:
     """Any JSON as the answer; `_pretty=true` indents it."""
     text = pretty(body) + "\n" if call().is_pretty else encode(body)
-    return Response(text, status, content_type=f"{mimetype}; charset=utf-8")
+    return Answer(text, status, content_type=f"{mimetype}; charset=utf-8")

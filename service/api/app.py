@@ -5,7 +5,7 @@ import secrets
 import time
 
 import structlog
-from flask import Flask, Response
+from flask import Flask
 
 from service import config
 from service.api import (
@@ -45,6 +45,7 @@ from service.api import (
     vread,
 )
 from service.api import print as paper
+from service.api.answers import Answer
 from service.api.application import Application
 from service.api.authority import Authority
 from service.api.call import call
@@ -81,7 +82,7 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 _VARY = ("Accept", "Accept-Language")
-_ALWAYS = (*HEADERS.items(), ("Vary", ", ".join(_VARY)))
+_ALWAYS = {name.lower(): (name, value) for name, value in (*HEADERS.items(), ("Vary", ", ".join(_VARY)))}
 # With a digit, as made ids have and names have not: it is logged.
 _REQUEST_ID = re.compile(r"(?=.*[0-9])[A-Za-z0-9._-]{1,64}", re.ASCII)
 _log = structlog.get_logger("yhdessa.http")
@@ -188,14 +189,13 @@ def codes(terminology: Terminology, url: str) -> list[tuple[str, str]] | None:
     return [(str(one.get("system", "")), str(one.get("code", ""))) for one in made.get("contains", ())]
 
 
-def _end(response: Response) -> Response:
+def _end(response: Answer) -> Answer:
     one = call()
     request = one.request
     if request.blueprint in AUDITED:
         response = auditing.finish(response)
     there = {name.lower() for name, _ in response.headers}
-    response.headers.extend([(name, value) for name, value in _ALWAYS if name.lower() not in there])
-    response.headers.add("X-Request-Id", one.id)
+    response.further = [*(pair for name, pair in _ALWAYS.items() if name not in there), ("X-Request-Id", one.id)]
     if "vary" in there:
         response.vary.update(_VARY)
     # The route and not the path: a path may hold a person's id.

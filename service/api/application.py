@@ -13,6 +13,7 @@ from flask.sessions import NullSession, SessionInterface
 from werkzeug.routing import MapAdapter
 from werkzeug.wsgi import get_host
 
+from service.api.answers import Answer
 from service.api.call import CALL, OVER, Call
 from service.api.caller import NOBODY
 from service.api.use import Use
@@ -34,6 +35,7 @@ class Application(Flask):
     """Flask as it is needed here; each request is also the `Call` in hand."""
 
     session_interface = _NoSessions()
+    response_class = Answer
 
     def request_context(self, environ: dict[str, Any]) -> RequestContext:
         made = super().request_context(environ)

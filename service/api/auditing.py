@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import structlog
-from flask import Response
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.api.answers import fhir, language
+from service.api.answers import Answer, fhir, language
 from service.api.call import call
 from service.api.caller import caller
 from service.api.context import recorder, store
@@ -78,7 +77,7 @@ def write(work: Callable[[Writing], T], touched: Callable[[T], Iterable[Stored |
     return done
 
 
-def finish(response: Response) -> Response:
+def finish(response: Answer) -> Answer:
     """Log the call, unless its own transaction has; what cannot be logged is not answered."""
     one = use()
     if one.is_recorded:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from flask import Response, request
 
-from service.api.answers import FHIR, fhir, fhir_wanted, language
+from service.api.answers import FHIR, Answer, fhir, fhir_wanted, language
 from service.api.call import call
 from service.api.context import base
 from service.api.engine import engine
@@ -107,8 +107,8 @@ def location(one: Stored) -> str:
 
 def stamp(response: Response, one: Stored) -> Response:
     """The headers that say which version it is."""
-    response.headers["ETag"] = one.etag
-    response.headers["Last-Modified"] = formatdate(one.updated // 1_000_000, usegmt=True)
+    response.headers.add("ETag", one.etag)
+    response.headers.add("Last-Modified", formatdate(one.updated // 1_000_000, usegmt=True))
     return response
 
 
@@ -137,7 +137,7 @@ def served(one: Stored, status: int = 200) -> Response:
         cut = shown(engine().converter.definitions, one.resource(), summary, elements)
         return stamp(fhir(cut, status, mimetype), one)
     text: bytes | str = body if not call().is_pretty else pretty(one.resource()) + "\n"
-    return stamp(Response(text, status, content_type=f"{mimetype}; charset=utf-8"), one)
+    return stamp(Answer(text, status, content_type=f"{mimetype}; charset=utf-8"), one)
 
 
 def view() -> tuple[str, tuple[str, ...]]:

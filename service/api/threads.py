@@ -10,16 +10,60 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from gunicorn import util  # type: ignore[import-untyped]
-from gunicorn.http import wsgi  # type: ignore[import-untyped]
+from gunicorn.http import message, wsgi  # type: ignore[import-untyped]
+from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
 
 # Told once, to one thread, until it says that it may be told again.
 _ONCE = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT
 # Seconds a thread waits at most: so long one that is to end may take to see it.
 _LOOK = 1.0
+# How long headers may be, in bytes, to be remembered as long as their connection is kept.
+_REMEMBERED = 4096
+
+
+@dataclass(slots=True)
+class Said:
+    """The headers that came last over a connection: their text and what it meant."""
+
+    text: bytes | None = None
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    scheme: str = ""
+
+
+class Request(message.Request):  # type: ignore[misc]
+    """A request whose headers are not read again where its client says them word for word again."""
+
+    def __init__(self, said: Said, *given: Any) -> None:
+        self._said = said
+        super().__init__(*given)
+
+    def parse_headers(self, data: bytes, from_trailer: bool = False) -> list[tuple[str, str]]:
+        said = self._said
+        if not from_trailer and data == said.text:
+            self.scheme: str = said.scheme
+            return list(said.headers)
+        found: list[tuple[str, str]] = super().parse_headers(data, from_trailer)
+        if not from_trailer and not self._expected_100_continue and len(data) <= _REMEMBERED:
+            said.text, said.headers, said.scheme = data, list(found), self.scheme
+        return found
+
+
+class Parser(RequestParser):  # type: ignore[misc]
+    """Reads the requests of one connection."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.mesg_class = functools.partial(Request, Said())
+
+    def finish_body(self, *limits: Any, **named: Any) -> bool:
+        """Read what is left of a body of a declared length or of none, where anything is."""
+        is_read = self.mesg is not None and getattr(self.mesg.body.reader, "length", None) == 0
+        return is_read or bool(super().finish_body(*limits, **named))
 
 
 class Response(wsgi.Response):  # type: ignore[misc]
@@ -33,6 +77,18 @@ class Response(wsgi.Response):  # type: ignore[misc]
         self.headers_sent: bool = True
         self.sent: int = len(part)
         self.sock.sendall(self._head() + part)
+
+    def process_headers(self, headers: list[tuple[str, str]]) -> None:
+        """Look at all of them at once, and only where one stands out at each."""
+        names = [name.lower() for name, _ in headers]
+        are_names = all(names) and wsgi.TOKEN_RE.fullmatch("".join(names))
+        are_values = wsgi.HEADER_VALUE_RE.fullmatch("".join([value for _, value in headers]))
+        if not are_names or not are_values or not util.hop_headers.isdisjoint(names):
+            super().process_headers(headers)
+            return
+        self.headers: list[tuple[str, str]] = headers
+        if "content-length" in names:
+            self.response_length: int | None = int(headers[names.index("content-length")][1])
 
     def _head(self) -> bytes:
         connection = "close" if self.should_close() else "keep-alive"
@@ -61,6 +117,8 @@ class Waiting(ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         self._epoll = select.epoll()
+        # What gunicorn asks about at each request stands here for good.
+        self.cfg.__dict__.update({name: one.get() for name, one in self.cfg.settings.items()})
         # By their descriptor. Who takes one out has it, a thread to answer or the main thread to close.
         self._idle: dict[int, Any] = {}
         super().init_process()
@@ -81,6 +139,7 @@ class Waiting(ThreadWorker):  # type: ignore[misc]
             return
         self.nr_conns += 1
         conn = TConn(self.cfg, client, address, listener.getsockname())
+        conn.parser = Parser(self.cfg, client, address)
         conn.data_ready = True  # Whoever is woken for it has something to read.
         conn.set_timeout()
         self._idle[client.fileno()] = conn
@@ -113,7 +172,7 @@ class Waiting(ThreadWorker):  # type: ignore[misc]
         except Exception:
             if not response.headers_sent:
                 raise
-            # Nothing that could be said would be understood in the middle of an answer.
+            # What makes the parts may raise anything, and nothing that could be said would be understood in the middle.
             self.log.exception("an answer was broken off")
             return False
         finally:

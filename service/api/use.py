@@ -37,6 +37,8 @@ class Use:
     def mention(self, reference: str, body: bytes | None) -> None:
         if len(self.entities) < _MOST and reference not in self.entities:
             self.entities.append(reference)
-        about = {match[1].decode() for match in _ABOUT.finditer(body or b"")}
-        about |= {reference} if reference.startswith("Patient/") else set()
-        self.patients += sorted(about.difference(self.patients))[: _MOST - len(self.patients)]
+        about = {match[1].decode() for match in _ABOUT.finditer(body)} if body else set()
+        if reference.startswith("Patient/"):
+            about.add(reference)
+        if about:
+            self.patients += sorted(about.difference(self.patients))[: _MOST - len(self.patients)]
