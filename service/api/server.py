@@ -111,7 +111,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 def let_go(app: Flask) -> None:
     """Close the connections to the database: they must not be shared with a process that is about to be forked."""
     for database in app.extensions["yhdessa-databases"]:
-        database.engine.dispose()
+        database.let_go()
 
 
 def serve(settings: Settings) -> None:

@@ -5,10 +5,11 @@ https://www.sqlite.org/wal.html, https://www.postgresql.org/docs/current/transac
 
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -16,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from service.issues import issue
 from service.store.errors import StoreError
-from service.store.raw import run
+from service.store.raw import Bare, run
 from service.store.turns import Turns
 
 T = TypeVar("T")
@@ -56,7 +57,9 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite(self.url, pool) if self.is_sqlite else _postgresql(self.url, pool)
         self._reads = self.engine.execution_options(**_reading(self.is_sqlite))
-        self._looks = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._looks = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        # Kept for single statements: to get one from the pool and give it back costs more than the statement.
+        self._spare: deque[Bare] = deque()
         self._writes = self.engine.execution_options(**_writing(self.is_sqlite))
         self._turns = Turns(self._writes, Path(f"{self.url.database}.lock")) if self.is_sqlite else None
         # Who traces puts a span around each transaction.
@@ -71,8 +74,16 @@ class Database:
     @contextmanager
     def look(self) -> Iterator[Connection]:
         """A connection for one statement of `raw`, which sees one moment without a transaction around it."""
-        with self.span("store.read"), self._looks.connect() as connection:
-            yield connection
+        with self.span("store.read"):
+            if self.is_sqlite:
+                bare = self._bare()
+                try:
+                    yield cast(Connection, bare)
+                finally:
+                    self._spare.append(bare)
+            else:
+                with self._looks.connect() as connection:
+                    yield connection
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """The result of `work`, committed; it runs again where another transaction came in between.
@@ -93,10 +104,22 @@ class Database:
         """While a thread gets ready to write: others wait for it a little, to share a commit with it."""
         return nullcontext() if self._turns is None else self._turns.coming()
 
-    def close(self) -> None:
+    def let_go(self) -> None:
+        """Close all connections that nobody uses; new ones are made when they are needed."""
+        while self._spare:
+            self._spare.pop().connection.close()
         self.engine.dispose()
+
+    def close(self) -> None:
+        self.let_go()
         if self._turns is not None:
             self._turns.close()
+
+    def _bare(self) -> Bare:
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return Bare(self.engine.raw_connection(), self.engine.dialect)
 
     def _once(self, work: Callable[[Connection], T]) -> T:
         if self._turns is not None:

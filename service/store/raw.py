@@ -5,9 +5,10 @@ Building and compiling a statement at each call costs many times what the databa
 
 import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, ClauseElement, Connection, bindparam
+from sqlalchemy import BindParameter, ClauseElement, Connection, PoolProxiedConnection, bindparam
 from sqlalchemy.dialects import registry
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
@@ -16,6 +17,14 @@ from sqlalchemy.sql.compiler import SQLCompiler
 Row = tuple[Any, ...]
 # How many values are asked about at once: few sizes, so that each text is prepared once.
 _SIZES = (1, 4, 16, 64)
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """A connection of the driver with as much of SQLAlchemy's as the statements here use."""
+
+    connection: PoolProxiedConnection
+    dialect: Dialect
 
 
 class Statement:
