@@ -14,8 +14,8 @@ _RELATIVE = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-
 
 def outward(texts: Iterable[bytes], here: Collection[Key]) -> set[Key]:
     """What the JSON of resources refers to and is not `here`."""
-    found = {(one[1].decode(), one[2].decode()) for text in texts for one in _IN_TEXT.finditer(text)}
-    return found.difference(here)
+    found = {one for text in texts for one in _IN_TEXT.findall(text)}
+    return {(type_name.decode(), id_.decode()) for type_name, id_ in found}.difference(here)
 
 
 def places(resources: Iterable[tuple[Mapping[str, Any], bytes]], keys: Collection[Key]) -> dict[Key, str]:

@@ -255,7 +255,7 @@ def _index(connection: Connection, news: Sequence[_News], stale: Sequence[int]) 
             clear(connection, stale)
     found = [(one.rid, one.prepared.rows) for one in news if one.prepared.rows is not None]
     for name, table in INDEXES.items():
-        every = [(rid, *row) for rid, rows in found for row in sorted(getattr(rows, name))]
+        every = sorted((rid, *row) for rid, rows in found for row in getattr(rows, name))
         insert_rows(connection, table, _INDEX_COLUMNS[name], every)
 
 
