@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, QueuePool, insert, select
 
 from service.fhir.definitions import core
 from service.fhir.json import parse
 from service.store import EVERYTHING, Store, StoreError, open_store, tables
+from service.store.raw import Statement
 from tests.store.conftest import BASE, OURS
 
 CRITERIA = [("identifier", "urn:oid:1.2.246.21|150318A9125")]
@@ -110,6 +111,23 @@ def test_who_fails_to_get_ready_keeps_nobody_waiting(tmp_path: Path) -> None:
         database.write(fail)
     assert database.write(lambda _: "written") == "written"
     database.close()
+
+
+def test_looks_have_their_own_connection_and_leave_none_open(store: Store) -> None:
+    made = store.create(PATIENT, OURS, EVERYTHING).stored
+    assert made is not None
+    ask = Statement(select(tables.resource.c.id))
+    with store.database.look() as one, store.database.look() as other:
+        assert one.connection is not other.connection
+        assert ask(one) == ask(other) == [(made.id,)]
+        # What one sees ends with its statement: the next sees what was written meanwhile.
+        store.create(PATIENT, OURS, EVERYTHING)
+        assert len(ask(one)) == len(ask(other)) == 2
+    pool = store.database.engine.pool
+    store.database.let_go()
+    assert isinstance(pool, QueuePool) and pool.checkedout() == 0
+    with store.database.look() as again:
+        assert len(ask(again)) == 2
 
 
 def test_of_writers_with_one_etag_one_wins(store: Store) -> None:
