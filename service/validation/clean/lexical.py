@@ -28,7 +28,7 @@ _id = re.compile(r"[A-Za-z0-9\-.]{1,64}").fullmatch
 reference = re.compile(rf"(?:https?://[!-\"$->@-~]+/)?[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{{1,64}}|urn:uuid:{_UUID}").fullmatch
 
 
-class Known(dict[str, bool]):
+class Remembered(dict[str, bool]):
     """A test that remembers: systems, profiles and codes are the same in most resources. Looking a text up asks it."""
 
     def __init__(self, sure: Test) -> None:
@@ -54,8 +54,8 @@ class Either:
         return self.quick(value) or self.thorough(value)
 
 
-absolute = Known(_absolute)
-code = Known(_code)
+absolute = Remembered(_absolute)
+code = Remembered(_code)
 
 
 def text(value: str) -> bool:
@@ -103,7 +103,7 @@ _QUICK: Mapping[str, Test] = MappingProxyType(
         "url": Either(_uri, _is_uri),
         "code": code,
         "id": _id,
-        "canonical": Known(_canonical),
+        "canonical": Remembered(_canonical),
         "xhtml": markup.right,
     }
 )

@@ -176,7 +176,7 @@ class _Writer:
             return f"type({value}) is {name}"
         if isinstance(sure, frozenset):
             return f"{value} in {name}"
-        if isinstance(sure, lexical.Known):
+        if isinstance(sure, lexical.Remembered):
             return f"{name}[{value}]"
         if isinstance(sure, lexical.Either):
             return f"({self._name(sure.quick)}({value}) or {self._name(sure.thorough)}({value}))"
