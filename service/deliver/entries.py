@@ -91,16 +91,15 @@ def reference(resource: Json) -> str:
 
 def without(resources: Sequence[Json], dropped: Collection[str]) -> list[Json]:
     """Those of other types than `dropped`; where one refers to what is dropped, it says so in words."""
-    gone = {reference(one).encode() for one in resources if one["resourceType"] in dropped}
+    gone = {reference(one) for one in resources if one["resourceType"] in dropped}
     kept = [one for one in resources if one["resourceType"] not in dropped]
-    if not gone:
-        return kept
-    return [_walked(one, lambda link: _said(link, gone)) if _told(one) & gone else one for one in kept]
+    marks = [b'"reference":"%b' % one.encode() for one in gone]
+    # Most refer to nothing that is dropped, which is seen in their JSON at once.
+    return [_walked(one, lambda link: _said(link, gone)) if _has_any(encode(one), marks) else one for one in kept]
 
 
-def _told(resource: Json) -> set[bytes]:
-    """What a resource refers to."""
-    return {b"%s/%s" % (found[1], found[2]) for found in _REFERENCE.finditer(encode(resource))}
+def _has_any(body: bytes, marks: Iterable[bytes]) -> bool:
+    return any(mark in body for mark in marks)
 
 
 def _by_id(resource: Json, base: str) -> Entry:
@@ -158,8 +157,8 @@ def _linked(link: Json, here: Collection[bytes]) -> Json:
     return {**rest, "type": kind, "identifier": _ours(id_)}
 
 
-def _said(link: Json, gone: Collection[bytes]) -> Json:
-    if "/".join(str(link["reference"]).split("/")[:2]).encode() not in gone:
+def _said(link: Json, gone: Collection[str]) -> Json:
+    if "/".join(str(link["reference"]).split("/")[:2]) not in gone:
         return link
     rest = {name: value for name, value in link.items() if name != "reference"}
     return rest or {"display": str(link["reference"]).partition("/")[0]}

@@ -6,7 +6,7 @@ claims ─▶ belonging ─▶ policy.may ─▶ receiver.parts ─▶ guard ─
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -88,11 +88,11 @@ class Bodies:
     """Parsed versions of resources, which never change; a dictionary per version, shared by all threads."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int], Json] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str, int], Json] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, stored: Stored) -> Json:
-        key = (stored.reference, stored.version)
+        key = (stored.type, stored.id, stored.version)
         with self._lock:
             found = self._kept.get(key)
         if found is None:
@@ -199,7 +199,7 @@ def _ready(
     receiver: Receiver,
     kit: Kit,
 ) -> Ready | Stopped:
-    shipment = replace(_shipment(claim.row, receiver, found.bundle, _language(found.bundle), found), outdated=gone)
+    shipment = _shipment(claim.row, receiver, found.bundle, _language(found.bundle), found, gone)
     guard = found.guard.knowing(gone) if gone else found.guard
     try:
         parts = receiver.parts(shipment, kit.tools)
@@ -295,7 +295,12 @@ def poisoned(claim: Claim) -> TransportError:
 
 
 def _shipment(
-    row: Delivery, receiver: Receiver, bundle: Json, language: str, found: Permitted | None = None
+    row: Delivery,
+    receiver: Receiver,
+    bundle: Json,
+    language: str,
+    found: Permitted | None = None,
+    gone: Json | None = None,
 ) -> Shipment:
     return Shipment(
         row.id or 0,
@@ -309,6 +314,7 @@ def _shipment(
         language,
         found.bases if found else (),
         protected=found is not None and found.guard.protected,
+        outdated=gone,
     )
 
 

@@ -107,16 +107,16 @@ def _permitted(
         for one in permissions
         if consents.about_plan(one, case) and consents.names_recipient(one, case, recipient.organisation)
     ]
-    closed = [(one, _closing(one, case, now)) for one in about]
-    for consent, closing in closed:
-        said = consents.read(consent, case)
+    every = [(one, consents.read(one, case)) for one in about]
+    closed = [(one, said, _closing(one, said, case, now)) for one, said in every]
+    for consent, said, closing in closed:
         why, params = _why_not(consent, said, recipient, case, now, policy, sector)
         if closing:
             why = closing.why
         pairs = frozenset() if why else _pairs(case, said.children, said.parts & sector.parts)
         if not why and not pairs:
             why = "policy.beyond-policy" if said.children & set(case.children) else "policy.other-children"
-        for other, reason in closed:
+        for other, _, reason in closed:
             if not why and reason and other is not consent and (shut := pairs & reason.pairs(said)):
                 pairs -= shut
                 why = "" if pairs else reason.why
@@ -141,21 +141,24 @@ class _Closing:
         return frozenset() if later else self.closed
 
 
-def _closing(consent: Json, case: Case, now: datetime) -> _Closing | None:
+def _closing(consent: Json, said: Said, case: Case, now: datetime) -> _Closing | None:
     """A refusal counts whatever its shape, for what it may mean; a revocation closes what was given before it."""
-    said = consents.read(consent, case)
-    children = said.children or frozenset(case.children)
-    pairs = _pairs(case, children, said.parts or frozenset(PARTS))
-    status = consent.get("status")
-    kind = consent.get("provision")
+    status, kind = consent.get("status"), consent.get("provision")
     denies = isinstance(kind, dict) and kind.get("type") == "deny"
-    past = consents.in_time(consent, now) in ("policy.ended", "policy.not-begun")
-    if status == "rejected" or (denies and status == "active" and not past):
-        return _Closing("policy.denied", pairs)
-    is_revoked, when = consents.revoked(consent, now)
-    if is_revoked and status in ("active", "inactive") and not denies:
-        return _Closing("policy.revoked", pairs, when)
-    return None
+    why, when = "", None
+    if status == "rejected" or (denies and status == "active" and not _is_past(consent, now)):
+        why = "policy.denied"
+    elif status in ("active", "inactive") and not denies:
+        is_revoked, when = consents.revoked(consent, now)
+        why = "policy.revoked" if is_revoked else ""
+    if not why:
+        return None
+    children = said.children or frozenset(case.children)
+    return _Closing(why, _pairs(case, children, said.parts or frozenset(PARTS)), when)
+
+
+def _is_past(consent: Json, now: datetime) -> bool:
+    return consents.in_time(consent, now) in ("policy.ended", "policy.not-begun")
 
 
 def _why_not(

@@ -26,7 +26,7 @@ HETU_SYSTEM = "urn:oid:1.2.246.21"
 TECHNICAL = frozenset({"resourceType", "system", "url", "profile"})
 # Ids and links are random, unless another system has made them.
 LINKS = frozenset({"id", "reference", "fullUrl"})
-_RANDOM = re.compile(r"(?:.*/|urn:uuid:)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_RANDOM = re.compile(r"(?:urn:uuid:|.*/)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 PLACES = ("Organization", "Location")
 BETWEEN = "\0"
 """Between two texts that are looked at together: nothing reaches over it."""

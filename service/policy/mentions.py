@@ -157,6 +157,7 @@ class Mentions:
 def _is_reference(node: dict[str, Any]) -> bool:
     if "reference" in node:
         return isinstance(node["reference"], str)
+    # Most are longer, and comparing sets takes more than counting.
     return len(node) <= len(_LOGICAL) and node.keys() <= _LOGICAL
 
 

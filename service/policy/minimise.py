@@ -100,12 +100,8 @@ class Minimiser:
         body = {name: value for name, value in resource.items() if name not in _MADE_ANEW}
         dropped: list[At] = []
         made = {"resourceType": kind, **taken(body, rule, None, dropped)}
-        self._drop(key, dropped)
+        self.steps.dropped(key, dropped)
         return made
-
-    def _drop(self, key: str, dropped: Iterable[At]) -> None:
-        for at in dropped:
-            self.steps.stays(key, at, "policy.element-not-in-policy")
 
     def _about_permitted(self, resource: dict[str, Any]) -> dict[str, Any]:
         """A thing that several children share names only those that it may be about here."""
@@ -230,7 +226,7 @@ class Minimiser:
 
     def _drop_below(self, at: At, dropped: Iterable[At]) -> None:
         """What is dropped whole has a reason of its own."""
-        self._drop(self.case.plan_reference, (one for one in dropped if one is not at))
+        self.steps.dropped(self.case.plan_reference, [one for one in dropped if one is not at])
 
     def _say(self, at: At, found: Any, name: str, parts: frozenset[str]) -> None:
         if found:

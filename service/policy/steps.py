@@ -28,6 +28,13 @@ class Steps(Sequence[Step]):
         self.less.add(resource)
         self._noted.append((resource, at, False, why, params))
 
+    def dropped(self, resource: str, places: Iterable[At]) -> None:
+        """Note that the policy does not name what is at these places."""
+        noted = [(resource, at, False, "policy.element-not-in-policy", NONE) for at in places]
+        if noted:
+            self.less.add(resource)
+            self._noted += noted
+
     def about(self) -> set[str]:
         """The resources of which something was noted here."""
         return {one[0] for one in self._noted}

@@ -56,7 +56,9 @@ class FhirTransaction:
     def send(self, shipment: Shipment, parts: tuple[Part, ...], session: requests.Session) -> Receipt:
         if shipment.payload == _WITHDRAWAL:
             return self._take_back(shipment, session)
-        return self._sent(shipment.reference, self._taken(shipment), parts, session)
+        resources, unknown = self._known_types(shipment)
+        here = [one for one in resources if one["resourceType"] not in unknown]
+        return self._sent(shipment.reference, ordered(here), parts, session)
 
     def check(self, session: requests.Session) -> list[Issue]:
         try:
@@ -69,6 +71,10 @@ class FhirTransaction:
 
     def _taken(self, shipment: Shipment) -> list[Json]:
         """What of the shipment the receiver takes, in the order in which it is sent."""
+        return ordered(without(*self._known_types(shipment)))
+
+    def _known_types(self, shipment: Shipment) -> tuple[list[Json], set[str]]:
+        """All of the shipment, and the types in it that the receiver does not take."""
         known = self._capabilities()
         # What is outdated is marked in the same transaction: the receiver never has half of two versions.
         bundles = (shipment.bundle, shipment.outdated or {"entry": []})
@@ -79,7 +85,7 @@ class FhirTransaction:
         refused = sorted(unknown - set(self.settings.options.get("leave_out", ("Provenance",))))
         if refused:
             raise TransportError(issue("deliver.unsupported", type=refused[0]), permanent=True, whole=False, sent=False)
-        return ordered(without(resources, unknown))
+        return resources, unknown
 
     def _parts(self, resources: Sequence[Json]) -> tuple[Part, ...]:
         every = entries(resources, self.settings.url, self._write())
