@@ -1,7 +1,7 @@
 """Many rows in one go, over the driver's own cursor: all of them in one call.
 
-SQLite takes row after row with one prepared statement, which costs it half of what a statement of many rows does.
-PostgreSQL gets statements of many rows, to have few round trips; so does who wants to know what became of the rows.
+SQLite takes row after row with one prepared statement, which costs it half of what a statement of many rows does, and
+there is one text to be made. PostgreSQL gets statements of many rows, to have few round trips.
 """
 
 import functools
@@ -36,15 +36,15 @@ def insert_rows(
         run_many(connection, text, [[row[at] for at in order] for row in rows] if order else rows)
         return []
     found: list[Row] = []
-    for some in _pieces(rows):
+    for some in _pieces(rows, 1 if backend == "sqlite" else _MOST):
         text, order = _insert(backend, table, columns, len(some), returning)
         values = [value for row in some for value in row]
         found += run(connection, text, [values[at] for at in order] if order else values)
     return found
 
 
-def _pieces(values: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    return (values[at : at + _MOST] for at in range(0, len(values), _MOST))
+def _pieces(values: Sequence[Row], most: int) -> Iterator[Sequence[Row]]:
+    return (values[at : at + most] for at in range(0, len(values), most))
 
 
 @functools.cache
