@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+import msgspec
+
 from service.fhir.json import parse
 from service.store.values import instant
 
@@ -31,8 +33,8 @@ class Origin:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+# There are many of these in each write: a Struct is made in a tenth of the time that a frozen dataclass takes.
+class Stored(msgspec.Struct, frozen=True):
     """One version of a resource: `body` holds its exact JSON, nothing where it was deleted; `updated` microseconds.
 
     `organisation` (OID) is whose register the resource is in.
@@ -76,8 +78,7 @@ class Stored:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """What became of one write. `absent`: there was nothing to delete, and `stored` is None.
 
     `proposed`: it was kept as the answer with the id `answer` beside what it would have changed; `stored` is None.
@@ -88,8 +89,7 @@ class Written:
     answer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """One resource to be written: `resource` with its id, or None for a deletion."""
 
     type: str

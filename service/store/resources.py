@@ -5,9 +5,9 @@ https://hl7.org/fhir/R4/http.html#versioning
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Table, and_, bindparam, delete, select, update
 
 from service.fhir.json import encode
@@ -65,8 +65,7 @@ _LOCKED = Among(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Current:
+class Current(msgspec.Struct, frozen=True):
     """The row of a resource as it is now."""
 
     rid: int
@@ -77,8 +76,7 @@ class Current:
     organisation: str
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True):
     """A change with what can be worked out before the database is asked.
 
     `digest` is of the content without the version and the time that the store gives it. The JSON of the content is
@@ -187,8 +185,7 @@ def put(
     return results, rids
 
 
-@dataclass(frozen=True, slots=True)
-class _News:
+class _News(msgspec.Struct, frozen=True):
     """A version about to be written."""
 
     prepared: Prepared
