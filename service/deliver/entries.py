@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/http.html#trules, https://hl7.org/fhir/R4/http.html#cond-update
 """
 
+import functools
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ ORDER = (
     "Organization", "Location", "Practitioner", "PractitionerRole", "Patient", "RelatedPerson", "CareTeam", "Goal",
     "Appointment", "QuestionnaireResponse", "ServiceRequest", "Task", "CarePlan", "Consent", "Provenance",
 )  # fmt: skip
+_RANKS = {kind: rank for rank, kind in enumerate(ORDER)}
 # Whom the receiver has a record of its own of: found by an official identifier, made where missing, never changed.
 THEIRS = frozenset({"Organization", "Patient", "Practitioner"})
 # Has no identifier at all.
@@ -82,7 +84,7 @@ def criteria(resource: Json) -> str:
 
 def token(system: str, value: str) -> str:
     """A token as it stands in a search: what means something there is escaped, then what means something in a URL."""
-    return quote("|".join(_escaped(one) for one in (system, value)), safe="|:/")
+    return f"{_system(system)}|{_quoted(value)}"
 
 
 def reference(resource: Json) -> str:
@@ -110,16 +112,20 @@ def _by_id(resource: Json, base: str) -> Entry:
 def _conditional(resource: Json, here: Collection[bytes]) -> Entry:
     kind, id_ = resource["resourceType"], str(resource["id"])
     made = _marked({name: value for name, value in resource.items() if name != "id"}, id_)
-    body = encode(made)
-    search = criteria(resource)
-    if all(b"%s/%s" % (found[1], found[2]) in here for found in _REFERENCE.finditer(body)):
-        body = _REFERENCE.sub(rb'"reference":"urn:uuid:\2"', body)
-    else:
+    far = []
+
+    def linked(found: re.Match[bytes]) -> bytes:
+        if b"%b/%b" % (found[1], found[2]) not in here:
+            far.append(found)
+        return b'"reference":"urn:uuid:%b"' % found[2]
+
+    body = _REFERENCE.sub(linked, encode(made))
+    if far:
         body = encode(_walked(made, lambda link: _linked(link, here)))
     official = _official(resource) if kind in THEIRS else ""
     if official:
         return Entry(f"urn:uuid:{id_}", "POST", kind, f"identifier={official}", body)
-    return Entry(f"urn:uuid:{id_}", "PUT", f"{kind}?{search}", "", body)
+    return Entry(f"urn:uuid:{id_}", "PUT", f"{kind}?{criteria(resource)}", "", body)
 
 
 def _marked(resource: Json, id_: str) -> Json:
@@ -175,11 +181,14 @@ def _walked(value: Any, change: Callable[[Json], Json]) -> Any:
 
 
 def _rank(resource: Json) -> int:
-    kind = resource["resourceType"]
-    return ORDER.index(kind) if kind in ORDER else len(ORDER)
+    return _RANKS.get(resource["resourceType"], len(ORDER))
 
 
-def _escaped(text: str) -> str:
+def _quoted(text: str) -> str:
     for mark in ("\\", ",", "|", "$"):
         text = text.replace(mark, "\\" + mark)
-    return text
+    return quote(text, safe="|:/")
+
+
+# There are many values, but few systems.
+_system = functools.lru_cache(256)(_quoted)

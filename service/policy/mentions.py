@@ -70,13 +70,16 @@ class Mentions:
         return _GONE if not node or node.keys() == _ONLY_URL else node
 
     def _list(self, rows: list[Any], key: str, at: At) -> Any:
-        every = [self._row(one, key, (at, number)) for number, one in enumerate(rows)]
-        return [one for one in every if one is not _GONE] or _GONE
-
-    def _row(self, row: Any, key: str, at: At) -> Any:
-        if isinstance(row, dict):
-            return self._object(row, key, at)
-        return self._list(row, key, at) if isinstance(row, list) else row
+        every = []
+        for number, row in enumerate(rows):
+            settled = row
+            if isinstance(row, dict):
+                settled = self._object(row, key, (at, number))
+            elif isinstance(row, list):
+                settled = self._list(row, key, (at, number))
+            if settled is not _GONE:
+                every.append(settled)
+        return every or _GONE
 
     def _reference(self, node: dict[str, Any], key: str, at: At) -> Any:
         said = node.get("reference")
