@@ -11,6 +11,7 @@ from tests.policy.kit import (
     KEY,
     children,
     consent,
+    decide,
     example,
     extensions,
     permitted,
@@ -264,3 +265,14 @@ def test_a_guardian_of_two_children_is_named_by_the_entry_of_the_child_that_it_i
     found = permitted(case, OID, "health", [consent(case, OID, EVERYTHING, "luovutuslupa", of=[second])])
     for one in resources(found.bundle, "RelatedPerson"):
         assert one["patient"]["reference"] == second
+
+
+@pytest.mark.parametrize("sector", [*SECTORS, "archive"])
+@pytest.mark.parametrize("name", [ABC, "tiimi-shared-plan-non-disclosure"])
+def test_the_case_is_not_changed(sector: str, name: str) -> None:
+    """Others are made from the same resources at the same time."""
+    case = with_recipient(example(name), OID, sector) if sector != "archive" else example(name)
+    kind = "luovutuslupa" if sector in ("health", "social") else "suostumus"
+    before = encode(case)
+    decide(case, OID, sector, [consent(case, OID, EVERYTHING, kind)])
+    assert encode(case) == before
