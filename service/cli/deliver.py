@@ -79,12 +79,16 @@ def _run(chosen: "Settings", names: tuple[str, ...], once: bool, many: bool) -> 
     from service.cli.delivering import kit, opened, receivers
     from service.deliver.processes import supervise
     from service.deliver.receivers import make
+    from service.policy import validated
 
     configure(chosen.log_level)
     targets = [make(one) for one in receivers(chosen, names)]
     made = kit(chosen)
     # What is wrong with the database is said once and not by every worker.
     opened(chosen).close()
+    if many:
+        # Every decision asks the validator: made here, it is there at once and once for all workers.
+        validated({"resourceType": "Bundle", "type": "collection"})
     # What is loaded stays until the end: workers share it, and nobody looks through it for garbage.
     gc.freeze()
     if not many:
