@@ -1,7 +1,7 @@
 """`create_app`: one WSGI application out of one file per interaction and operation."""
 
+import os
 import re
-import secrets
 import time
 
 import structlog
@@ -142,7 +142,7 @@ def _begin() -> None:
     asked = one.header("X-Request-Id", "")
     # What a client chose is echoed and logged, so it must not be able to carry a person's id.
     usable = _REQUEST_ID.fullmatch(asked) and masked(asked) == asked
-    one.id = asked if usable else secrets.token_hex(16)
+    one.id = asked if usable else os.urandom(16).hex()
     logs.BESIDE.set({"request": one.id})
     pretty = one.parameter("_pretty", None)
     one.is_pretty = pretty == "true"

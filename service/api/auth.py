@@ -5,7 +5,6 @@ https://www.rfc-editor.org/rfc/rfc6750, https://hl7.org/fhir/smart-app-launch/ba
 
 import functools
 import ipaddress
-from typing import cast
 
 from service.api.answers import drain
 from service.api.authority import Authority
@@ -22,7 +21,8 @@ OPEN = frozenset({"health", "landing", "metadata", "openapi", "smart_configurati
 
 def authority() -> Authority:
     """The authority of the application that answers this request."""
-    return cast(Authority, call().app.extensions["yhdessa-authority"])
+    found: Authority = call().app.extensions["yhdessa-authority"]
+    return found
 
 
 def identify() -> None:

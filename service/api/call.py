@@ -4,6 +4,7 @@ Flask's own names (`request`, `g`, `current_app`) find it anew at each use, and 
 exception. What every call asks about is asked here.
 """
 
+import functools
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -36,13 +37,19 @@ class Call:
 
     def header(self, name: str, default: T) -> str | T:
         """What a header says that is not about the body."""
-        found: str | T = self.request.environ.get(f"HTTP_{name.upper().replace('-', '_')}", default)
+        found: str | T = self.request.environ.get(_variable(name), default)
         return found
 
     def parameter(self, name: str, default: T) -> str | T:
         """The first value of a parameter of the address."""
         request = self.request
         return request.args.get(name, default) if request.query_string else default
+
+
+@functools.cache
+def _variable(header: str) -> str:
+    """Where WSGI has a header."""
+    return f"HTTP_{header.upper().replace('-', '_')}"
 
 
 OVER: Any = None

@@ -1,7 +1,5 @@
 """What a request works with: the store, the use log, the address of this service."""
 
-from typing import cast
-
 from service.api.call import call
 from service.api.engine import engine
 from service.store import Store
@@ -10,12 +8,14 @@ from service.store.audit import Recorder
 
 def store() -> Store:
     """The store of the application that answers this request."""
-    return cast(Store, call().app.extensions["yhdessa-store"])
+    found: Store = call().app.extensions["yhdessa-store"]
+    return found
 
 
 def recorder() -> Recorder:
     """Keeps use log entries."""
-    return cast(Recorder, call().app.extensions["yhdessa-recorder"])
+    found: Recorder = call().app.extensions["yhdessa-recorder"]
+    return found
 
 
 def root() -> str:

@@ -2,7 +2,7 @@
 
 import gc
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from service.api.call import call
 from service.config import Settings
@@ -38,4 +38,5 @@ def _narrative(care_plan: dict[str, Any], resources: Any) -> dict[str, str]:
 
 def engine() -> Engine:
     """The engine of the application that answers this request."""
-    return cast(Engine, call().app.extensions["yhdessa"])
+    found: Engine = call().app.extensions["yhdessa"]
+    return found

@@ -21,6 +21,7 @@ PERSONAL = frozenset(
 HIDDEN = "…"
 # What each line says beside its own words, as which request it belongs to.
 BESIDE: ContextVar[Mapping[str, str]] = ContextVar("beside", default=MappingProxyType({}))
+_ROOT = logging.getLogger()
 _LEVELS = {name.lower(): level for name, level in logging.getLevelNamesMapping().items()}
 # One encoder for all: to make it costs as much as to use it.
 _encode = json.JSONEncoder(ensure_ascii=False, default=repr).encode
@@ -50,9 +51,8 @@ def configure(level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    root = logging.getLogger()
-    root.handlers = [Lines(sys.stderr)]
-    root.setLevel(level.upper())
+    _ROOT.handlers = [Lines(sys.stderr)]
+    _ROOT.setLevel(level.upper())
 
 
 class Lines(logging.StreamHandler[TextIO]):
@@ -81,7 +81,7 @@ class Logger:
         self.wants = logging.getLogger(name).isEnabledFor
 
     def msg(self, text: str) -> None:
-        for handler in logging.getLogger().handlers:
+        for handler in _ROOT.handlers:
             if isinstance(handler, Lines):
                 handler.say(text)
 
@@ -125,6 +125,8 @@ def frames(error: BaseException) -> list[str]:
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
         return masked(value)
+    if value is None or isinstance(value, int | float):
+        return value
     if isinstance(value, Mapping):
         return {key: HIDDEN if key in PERSONAL else _clean(child) for key, child in value.items()}
     if isinstance(value, list | tuple):

@@ -221,12 +221,13 @@ class Recorder:
             batch = self._open = self._open or _Batch()
             place = len(batch.events)
             batch.events.append(event)
-            if place + 1 >= self._together:
-                batch.full.set()
+            if place + 1 >= self._together and batch.full.locked():
+                batch.full.release()
         if is_first:
             self._keep(batch)
         else:
-            batch.done.wait()
+            with batch.done:
+                pass
         if batch.error is not None:
             raise batch.error
         return batch.ids[place]
@@ -236,7 +237,7 @@ class Recorder:
         try:
             with self._turn:
                 try:
-                    batch.full.wait(_GATHERING)
+                    batch.full.acquire(timeout=_GATHERING)
                 finally:
                     with self._add:
                         self._open = None
@@ -247,15 +248,21 @@ class Recorder:
             batch.error = error
             raise
         finally:
-            batch.done.set()
+            batch.done.release()
 
 
 class _Batch:
-    """Events that are written together, then their ids or why they have none."""
+    """Events that are written together, then their ids or why they have none.
+
+    `full` is held until as many have come as are expected, `done` until they are written.
+    """
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.ids: list[str] = []
         self.error: BaseException | None = None
-        self.full = threading.Event()
-        self.done = threading.Event()
+        # An event of the library is a lock, a condition and a list of those who wait: too much for each single entry.
+        self.full = threading.Lock()
+        self.done = threading.Lock()
+        self.full.acquire()
+        self.done.acquire()
