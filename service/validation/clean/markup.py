@@ -9,16 +9,18 @@ from typing import Any
 
 from service.validation.narrative import XHTML, problems
 
-_tags = re.compile("<[^>]*>").findall
-_read = re.compile(r"<([A-Za-z][A-Za-z0-9]*)(?:\s[^<>]*?)?(/?)>").fullmatch
+_read = re.compile(r"([A-Za-z][A-Za-z0-9]*)(?:\s[^<>]*?)?(/?)").fullmatch
 _references = re.compile("&(?:amp|lt|gt|quot|apos);").findall  # what others mean would take a definition
 _says_something = re.compile(r">\s*[^\s<]").search
-_is_end = re.compile("</[A-Za-z][A-Za-z0-9]*>").fullmatch
+_is_end = re.compile("/[A-Za-z][A-Za-z0-9]*").fullmatch
 _MOST, _LONGEST = 2000, 300  # tags remembered, and characters of one
 
 
 class _Ends(dict[str, str | None]):
-    """What ends the element that a tag begins: an end tag ends itself, "" is for an empty element; None: unclear."""
+    """What ends the element that a tag begins: an end tag ends itself, "" is for an empty element; None: unclear.
+
+    Tags stand here without the brackets around them.
+    """
 
     def __missing__(self, tag: str) -> str | None:
         if len(self) >= _MOST or len(tag) > _LONGEST:
@@ -36,14 +38,16 @@ def right(text: str) -> bool:
 
 
 def _is_plain(text: str) -> bool:
-    tags = _tags(text)
-    if len(tags) < 2 or len(tags) != text.count("<") or not text.startswith(tags[0]) or not text.endswith("</div>"):
+    before, *pieces = text.split("<")
+    if before or len(pieces) < 2 or pieces[-1] != "/div>":
         return False
-    if len(tags[0]) > _LONGEST or not _is_root(tags[0]) or not _is_text(text) or not _says_something(text):
+    root, bracket, _ = pieces[0].partition(">")
+    if not bracket or len(root) > _LONGEST or not _is_root(root) or not _is_text(text) or not _says_something(text):
         return False
     open_: tuple[str, Any] | None = None  # what ends the innermost element, and the same of those around it
-    for tag in tags[1:-1]:
-        end = _ends[tag]
+    for piece in pieces[1:-1]:
+        tag, bracket, _ = piece.partition(">")
+        end = _ends[tag] if bracket else None
         if end == tag:
             if open_ is None or open_[0] != tag:
                 return False
@@ -64,7 +68,7 @@ def _is_text(text: str) -> bool:
 
 @functools.lru_cache(100)
 def _is_root(tag: str) -> bool:
-    return not problems(f"{tag}x</div>")
+    return not problems(f"<{tag}>x</div>")
 
 
 def _judged(tag: str) -> str | None:
@@ -72,5 +76,6 @@ def _judged(tag: str) -> str | None:
     if found is None or "xmlns" in tag:
         return None
     name, is_empty = found.groups()
-    end = "" if is_empty else f"</{name}>"
-    return None if problems(f'<div xmlns="{XHTML}">x{tag}{end}</div>') else end
+    end = "" if is_empty else f"/{name}"
+    closing = f"<{end}>" if end else ""
+    return None if problems(f'<div xmlns="{XHTML}">x<{tag}>{closing}</div>') else end
