@@ -20,7 +20,8 @@ from service.clock import Clock
 from service.deliver.metrics import Metrics
 from service.deliver.receivers.base import Receiver, TransportError
 from service.deliver.settling import Confirmed, Failed, Outcome, settle
-from service.deliver.shipments import Bodies, Kit, Ready, Stopped, poisoned, prepared
+from service.deliver.shipments import Bodies, Kit, Ready, Stopped, prepared
+from service.issues import issue
 from service.store import Store, StoreError, circuits, claims
 from service.store.claims import Claim
 from service.store.values import micros
@@ -223,7 +224,7 @@ class Lane:
                 return prepared(connection, some, self.receiver, work.kit, work.bodies, work.clock())
         except _STUMBLES as error:
             if len(some) == 1:
-                self._stumbled(some[0], error)
+                self._note(self._stumbled(some[0], error))
                 return []
         return [one for claim in some for one in self._prepared([claim])]
 
@@ -254,8 +255,7 @@ class Lane:
             self._ready = self._ready and not error.permanent
             return Failed(one.claim, error, work.clock())
         except _STUMBLES as error:
-            _stumble(one.claim, error)
-            return Failed(one.claim, poisoned(one.claim), work.clock())
+            return self._stumbled(one.claim, error)
         finally:
             with self._lock:
                 self._sending = None
@@ -263,9 +263,11 @@ class Lane:
             self._seconds = took if self._seconds <= 0 else 0.8 * self._seconds + 0.2 * took
             work.metrics.took(self.receiver.settings.name, took)
 
-    def _stumbled(self, claim: Claim, error: BaseException) -> None:
+    def _stumbled(self, claim: Claim, error: BaseException) -> Failed:
+        """What is said of a row that something in our own program stumbles over."""
         _stumble(claim, error)
-        self._note(Failed(claim, poisoned(claim), self._work.clock()))
+        fault = issue("deliver.fault", reference=claim.row.reference)
+        return Failed(claim, TransportError(fault, whole=False, sent=False), self._work.clock())
 
     def _note(self, one: Outcome) -> None:
         self._is_away = isinstance(one, Failed) and one.error.whole

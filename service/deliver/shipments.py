@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from service.deliver import outdated
 from service.deliver.receivers.base import Json, Part, Receiver, Shipment, Tools, TransportError
 from service.fhir.json import decode, encode
-from service.issues import Issue, issue
+from service.issues import Issue
 from service.pipeline import Narrator
 from service.policy import Basis, Guard, Permitted, Policy, Recipient, Refused, may, protects, withdrawal
 from service.store import outbox
@@ -287,11 +287,6 @@ def recipient(receiver: Receiver) -> Recipient:
     """The organisation behind a receiver, as the policy knows it."""
     chosen = receiver.settings
     return Recipient(chosen.organisation, chosen.sector, chosen.name)
-
-
-def poisoned(claim: Claim) -> TransportError:
-    """What is said of a row that something in our own program stumbles over."""
-    return TransportError(issue("deliver.fault", reference=claim.row.reference), whole=False, sent=False)
 
 
 def _shipment(
