@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from service.issues import issue
@@ -57,8 +58,8 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite(self.url, pool) if self.is_sqlite else _postgresql(self.url, pool)
         self._reads = self.engine.execution_options(**_reading(self.is_sqlite))
-        self._looks = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        # Kept for single statements: to get one from the pool and give it back costs more than the statement.
+        # For single statements: to get a connection from the pool and give it back costs more than the statement. As
+        # many as threads have looked at once.
         self._spare: deque[Bare] = deque()
         self._writes = self.engine.execution_options(**_writing(self.is_sqlite))
         self._turns = Turns(self._writes, Path(f"{self.url.database}.lock")) if self.is_sqlite else None
@@ -75,15 +76,14 @@ class Database:
     def look(self) -> Iterator[Connection]:
         """A connection for one statement of `raw`, which sees one moment without a transaction around it."""
         with self.span("store.read"):
-            if self.is_sqlite:
-                bare = self._bare()
-                try:
-                    yield cast(Connection, bare)
-                finally:
-                    self._spare.append(bare)
-            else:
-                with self._looks.connect() as connection:
-                    yield connection
+            bare = self._bare()
+            try:
+                yield cast(Connection, bare)
+            except BaseException:
+                # It may be broken, and nobody else would find out.
+                bare.connection.close()
+                raise
+            self._spare.append(bare)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """The result of `work`, committed; it runs again where another transaction came in between.
@@ -119,7 +119,12 @@ class Database:
         try:
             return self._spare.pop()
         except IndexError:
-            return Bare(self.engine.raw_connection(), self.engine.dialect)
+            # Made by the pool as all are, and its no longer: it can neither run out of them nor limit them.
+            made = self.engine.raw_connection()
+            connection = cast(DBAPIConnection, made.dbapi_connection)
+            made.detach()
+            self.engine.dialect.set_isolation_level(connection, "AUTOCOMMIT")
+            return Bare(connection, self.engine.dialect)
 
     def _once(self, work: Callable[[Connection], T]) -> T:
         if self._turns is not None:

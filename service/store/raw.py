@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, ClauseElement, Connection, PoolProxiedConnection, bindparam
+from sqlalchemy import BindParameter, ClauseElement, Connection, bindparam
 from sqlalchemy.dialects import registry
 from sqlalchemy.engine import Dialect
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -23,7 +24,7 @@ _SIZES = (1, 4, 16, 64)
 class Bare:
     """A connection of the driver with as much of SQLAlchemy's as the statements here use."""
 
-    connection: PoolProxiedConnection
+    connection: DBAPIConnection
     dialect: Dialect
 
 

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, QueuePool, insert, select
 from service.fhir.definitions import core
 from service.fhir.json import parse
 from service.store import EVERYTHING, Store, StoreError, open_store, tables
+from service.store.engine import Database
 from service.store.raw import Statement
 from tests.store.conftest import BASE, OURS
 
@@ -130,6 +132,29 @@ def test_looks_have_their_own_connection_and_leave_none_open(store: Store) -> No
         assert len(ask(again)) == 2
 
 
+def test_looks_leave_the_pool_to_reads_and_writes(url: str) -> None:
+    pool = 2
+    database = Database(url, pool=pool)
+    with ExitStack() as looks, ExitStack() as reads:
+        # The pool has room for twice its size.
+        for _ in range(2 * pool):
+            looks.enter_context(database.look())
+        every = [reads.enter_context(database.read()) for _ in range(2 * pool)]
+        assert len({id(one.connection.driver_connection) for one in every}) == 2 * pool
+    with ThreadPoolExecutor(2 * pool) as threads:
+        assert list(threads.map(lambda at: database.write(lambda _: at), range(2 * pool))) == list(range(2 * pool))
+    database.close()
+
+
+def test_who_fails_while_looking_leaves_no_connection_behind(store: Store) -> None:
+    broken = []
+    with pytest.raises(LookupError), store.database.look() as one:
+        broken.append(one.connection)
+        raise LookupError
+    with store.database.look() as other:
+        assert other.connection is not broken[0]
+
+
 def test_of_writers_with_one_etag_one_wins(store: Store) -> None:
     made = store.create(PATIENT, OURS, EVERYTHING).stored
     assert made is not None
@@ -233,10 +258,10 @@ def consistent(store: Store) -> None:
         for name, table in tables.INDEXES.items():
             have = {tuple(one) for one in connection.execute(select(table))}
             want = {
-                (rid, *found)
+                found
                 for rid, row in current.items()
                 if not row.deleted
-                for found in getattr(store.parameters.extract(parse(bytes(versions[rid][-1].body))), name)
+                for found in getattr(store.parameters.extract(parse(bytes(versions[rid][-1].body)), rid), name)
             }
             assert have == want, name
 
