@@ -95,6 +95,8 @@ def without(resources: Sequence[Json], dropped: Collection[str]) -> list[Json]:
     """Those of other types than `dropped`; where one refers to what is dropped, it says so in words."""
     gone = {reference(one) for one in resources if one["resourceType"] in dropped}
     kept = [one for one in resources if one["resourceType"] not in dropped]
+    if not gone:
+        return kept
     marks = [b'"reference":"%b' % one.encode() for one in gone]
     # Most refer to nothing that is dropped, which is seen in their JSON at once.
     return [_walked(one, lambda link: _said(link, gone)) if _has_any(encode(one), marks) else one for one in kept]

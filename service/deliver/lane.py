@@ -79,6 +79,8 @@ class Lane:
         self._ready = False
         self._lock = threading.Lock()
         self._held: dict[int, Claim] = {}
+        # By owner, when the lease of what is in hand ends (microseconds): then another worker may take it.
+        self._until: dict[str, int] = {}
         self._outcomes: list[Outcome] = []
         self._sending: int | None = None
         self._flushed = time.monotonic()
@@ -121,6 +123,8 @@ class Lane:
         for owner, ids in owners.items():
             kept = self._write(partial(claims.renew, owner=owner, ids=ids, until=until))
             with self._lock:
+                if owner in self._until:
+                    self._until[owner] = until
                 for id_ in set(ids) - kept:
                     self._held.pop(id_, None)
 
@@ -182,6 +186,7 @@ class Lane:
         def take(connection: Connection) -> list[Claim] | None:
             moment = self._work.clock()
             at, until = micros(moment), micros(moment + timedelta(seconds=self._work.lease))
+            self._until = {owner: until}
             found = circuits.get(connection, receiver)
             # One worker tries one row; the others wait until it must be known what came of that.
             if found.is_open and not circuits.probe(connection, receiver, at, until):
@@ -203,16 +208,18 @@ class Lane:
         return TOGETHER if self._pace <= 0 else max(1, min(TOGETHER, int(FRESH / self._pace)))
 
     def _deal(self, some: Sequence[Claim]) -> None:
-        made, at = self._prepared(some), time.monotonic()
-        for one in made:
-            if self._work.stopping.is_set() or self._is_away or not self._holds(one.claim):
-                continue
+        at = time.monotonic()
+        for one in self._prepared(some):
+            if self._work.stopping.is_set() or self._is_away:
+                break
             if isinstance(one, Ready) and time.monotonic() - at > FRESH:
                 again = self._prepared([one.claim])
                 if not again:
                     continue
                 one = again[0]
-            self._note(self._sent(one) if isinstance(one, Ready) else one)
+            # Asked last: what leaves after its lease could arrive after what another worker brings meanwhile.
+            if self._holds(one.claim):
+                self._note(self._sent(one) if isinstance(one, Ready) else one)
 
     def _prepared(self, some: Sequence[Claim]) -> list[Ready | Stopped]:
         """The rows as they may leave now; those that our program stumbles over are noted as failed."""
@@ -278,8 +285,10 @@ class Lane:
             self.flush()
 
     def _holds(self, claim: Claim) -> bool:
+        """Whether no other worker can have the row: this one may have been stalled for longer than its lease."""
+        now = micros(self._work.clock())
         with self._lock:
-            return claim.id in self._held
+            return claim.id in self._held and now < self._until.get(claim.owner, 0)
 
     def _give_back(self) -> None:
         with self._lock:

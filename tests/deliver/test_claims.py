@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from service.deliver.receivers.base import Receipt
+from service.deliver.receivers.fhir_transaction import FhirTransaction
 from service.store import claims, outbox, raw
 from service.store.claims import Claim
 from service.store.outbox import Delivery
@@ -80,6 +82,23 @@ def test_a_renewed_lease_is_not_taken_over(world: World) -> None:
     assert kept == {one.id for one in mine}
     world.clock.forward(50)
     assert take(world, "other") == []
+
+
+def test_who_was_stalled_for_longer_than_the_lease_sends_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(2):
+        world.accept(case(f"perhe{number}", plan=f"suunnitelma{number}"))
+    send, others = FhirTransaction.send, list[Claim]()
+
+    def stalled(*given: Any) -> Receipt:
+        receipt = send(*given)
+        world.clock.forward(61)
+        others.extend(take(world, "other"))
+        return receipt
+
+    monkeypatch.setattr(FhirTransaction, "send", stalled)
+    world.deliver()
+    assert len(others) == 2 and len(world.sent()) == 1
+    assert {one.lease_owner for one in world.rows()} == {"other"}
 
 
 def test_what_is_given_back_is_as_if_it_had_not_been_taken(world: World) -> None:

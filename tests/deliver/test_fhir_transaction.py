@@ -49,6 +49,24 @@ def test_conditional_writes_in_one_transaction() -> None:
         assert not any("id" in row["resource"] for row in rows)
 
 
+@pytest.mark.parametrize("abilities", [{}, BY_ID | {"system": ["batch"]}], ids=["transaction", "one-by-one"])
+def test_what_was_prepared_is_sent_as_it_was_prepared(abilities: dict[str, Any]) -> None:
+    """Another thread may learn of the receiver what was not known when the parts were made."""
+    with double(abilities=abilities) as receiver:
+        made = make(settings(receiver.url))
+        session = made.connect()
+        made.prepare(session)
+        parts = made.parts(shipment(TWINS), Tools())
+        tag = {"name": "_tag", "type": "token"}
+        receiver.abilities = (
+            {"Provenance": {"searchParam": [tag]}} if abilities else BY_ID | {"Task": {"type": "Basic"}}
+        )
+        made.prepare(session)
+        assert made.send(shipment(TWINS), parts, session).status == "201"
+        assert receiver.effects().count("create CarePlan") == 1
+        session.close()
+
+
 def test_updates_that_create_where_there_are_no_conditional_ones() -> None:
     with double(abilities=BY_ID) as receiver:
         brought(receiver)

@@ -72,6 +72,24 @@ def test_a_slow_receiver_has_its_rows_looked_at_when_they_go(world: World, monke
     assert sum(looked) == 12 and max(looked) == lane.FIRST
 
 
+def test_what_took_long_to_look_at_is_looked_at_once_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was seen is as old as when the look began."""
+    world.accept(case())
+    at, looks = 0.0, 0
+    prepared = shipments.prepared
+
+    def slowly(*given: Any) -> list[Any]:
+        nonlocal at, looks
+        at += 0.0 if looks else 2 * lane.FRESH
+        looks += 1
+        return prepared(*given)
+
+    monkeypatch.setattr(lane, "time", SimpleNamespace(monotonic=lambda: at))
+    monkeypatch.setattr(lane, "prepared", slowly)
+    world.deliver()
+    assert (world.row().state, looks, len(world.sent())) == ("delivered", 2, 1)
+
+
 def test_a_newer_version_goes_instead_of_one_that_nobody_has_sent(world: World) -> None:
     world.accept(case())
     world.accept(case(version=2, title="Uusi otsikko"))

@@ -104,11 +104,15 @@ class Shipment:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Exact bytes that leave; `name` is a relative address, a file name, or empty where there is only one."""
+    """Exact bytes that leave; `name` is a relative address, a file name, or empty where there is only one.
+
+    `holds` are the references of what is in them, in their order, where an answer is told by it.
+    """
 
     name: str
     content_type: str
     body: bytes
+    holds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,9 +56,7 @@ class FhirTransaction:
     def send(self, shipment: Shipment, parts: tuple[Part, ...], session: requests.Session) -> Receipt:
         if shipment.payload == _WITHDRAWAL:
             return self._take_back(shipment, session)
-        resources, unknown = self._known_types(shipment)
-        here = [one for one in resources if one["resourceType"] not in unknown]
-        return self._sent(shipment.reference, ordered(here), parts, session)
+        return self._sent(shipment.reference, parts, session)
 
     def check(self, session: requests.Session) -> list[Issue]:
         try:
@@ -71,10 +69,6 @@ class FhirTransaction:
 
     def _taken(self, shipment: Shipment) -> list[Json]:
         """What of the shipment the receiver takes, in the order in which it is sent."""
-        return ordered(without(*self._known_types(shipment)))
-
-    def _known_types(self, shipment: Shipment) -> tuple[list[Json], set[str]]:
-        """All of the shipment, and the types in it that the receiver does not take."""
         known = self._capabilities()
         # What is outdated is marked in the same transaction: the receiver never has half of two versions.
         bundles = (shipment.bundle, shipment.outdated or {"entry": []})
@@ -85,34 +79,32 @@ class FhirTransaction:
         refused = sorted(unknown - set(self.settings.options.get("leave_out", ("Provenance",))))
         if refused:
             raise TransportError(issue("deliver.unsupported", type=refused[0]), permanent=True, whole=False, sent=False)
-        return resources, unknown
+        return ordered(without(resources, unknown))
 
     def _parts(self, resources: Sequence[Json]) -> tuple[Part, ...]:
         every = entries(resources, self.settings.url, self._write())
+        references = tuple(map(reference, resources))
         if self._capabilities().transaction:
-            return (Part("", FHIR, transaction(every)),)
-        return tuple(Part(one.url, FHIR, one.body) for one in every)
+            return (Part("", FHIR, transaction(every), references),)
+        return tuple(Part(one.url, FHIR, one.body, (own,)) for one, own in zip(every, references, strict=True))
 
-    def _sent(
-        self, wanted: str, resources: Sequence[Json], parts: Sequence[Part], session: requests.Session
-    ) -> Receipt:
-        references = [reference(one) for one in resources]
-        if not self._capabilities().transaction:
-            return self._one_by_one(wanted, references, parts, session)
-        answer = self._exchange(session, "POST", self.settings.url, parts[0].body)
+    def _sent(self, wanted: str, parts: Sequence[Part], session: requests.Session) -> Receipt:
+        # As they were made: meanwhile another thread may have learnt that the receiver can do something else.
+        if [one.name for one in parts] != [""]:
+            return self._one_by_one(wanted, parts, session)
+        (whole,) = parts
+        answer = self._exchange(session, "POST", self.settings.url, whole.body)
         if answer.status != 200:
             raise refusal(answer)
-        return _confirmed(answer, references, wanted)
+        return _confirmed(answer, whole.holds, wanted)
 
-    def _one_by_one(
-        self, wanted: str, references: Sequence[str], parts: Sequence[Part], session: requests.Session
-    ) -> Receipt:
+    def _one_by_one(self, wanted: str, parts: Sequence[Part], session: requests.Session) -> Receipt:
         receipt = Receipt("200", wanted)
-        for number, (own, part) in enumerate(zip(references, parts, strict=True)):
+        for number, part in enumerate(parts):
             answer = self._exchange(session, "PUT", f"{self.settings.url}/{part.name}", part.body)
             if answer.status not in (200, 201):
                 raise _in_the_middle(refusal(answer), number == 0)
-            if own == wanted:
+            if wanted in part.holds:
                 receipt = Receipt(str(answer.status), _local(answer.headers.get("location", wanted)))
         return receipt
 
@@ -127,7 +119,7 @@ class FhirTransaction:
         some = [one for one in resources if reference(one) in here]
         if marks:
             parts = self._parts(some)
-            receipt = self._sent(shipment.reference, some, parts, session)
+            receipt = self._sent(shipment.reference, parts, session)
             return Receipt(receipt.status, receipt.reference, parts)
         for one in reversed(some):
             answer = self._exchange(session, "DELETE", f"{self.settings.url}/{here[reference(one)]}", None)
