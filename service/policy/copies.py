@@ -16,12 +16,14 @@ Json = Mapping[str, Any]
 
 
 def going(chosen: Minimiser) -> tuple[list[dict[str, Any]], Guard]:
-    """What goes, the plan first, and the guard over whatever is made of it."""
+    """What goes, the plan first, and the guard over whatever is made of it; of a protected family it is clean."""
     secrets = guard(chosen.case, hetus=None if chosen.sector.limits.hetu_in_text else _hetus(chosen))
     every = in_order(chosen.kept, chosen.case)
     every[0].setdefault("extension", []).append(marks.copy_of(chosen.case))
     if chosen.protected:
         _phones_only(every)
+        # Their texts often name a place: all that is made of them is then made once.
+        every = clean(every, chosen, secrets)
     return every, secrets
 
 

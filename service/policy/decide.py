@@ -57,7 +57,7 @@ def may(
     kept, secrets = going(chosen)
     out, last = _made(kept, chosen, secrets, narrator)
     if leaks := last.check_known(out):
-        # Somebody has written into a text what may not go, which hardly anybody does.
+        # Somebody has written a personal identity code into a text, which hardly anybody does.
         out, last = _made(clean(kept, chosen, secrets), chosen, secrets, narrator)
         leaks = last.check_known(out)
     wrong = [one for one in validated(out, validator) if one.is_error]

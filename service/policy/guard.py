@@ -73,7 +73,7 @@ class Guard:
         return self._check(BETWEEN.join(sayings(tree)), tree)
 
     def check_known(self, tree: Any) -> list[Issue]:
-        """The same for what the guard knows: what was withheld cannot be in it."""
+        """The same for the value that the guard was made to know: what was withheld cannot be in it."""
         if self.protected:
             return replace(self, withheld=tuple).check_value(tree)
         return [issue("policy.hetu-leaves")] if self.tells_hetu(BETWEEN.join(_texts(self.known))) else []

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from service.fhir.json import encode, parse
 from service.policy import Permitted, Refused, protects
+from service.print import narrative
+from tests.policy import kit
 from tests.policy.kit import (
     EXAMPLES,
     Json,
@@ -107,6 +109,19 @@ def test_a_text_that_tells_is_withheld(told: str, where: str) -> None:
     assert said not in encode(found.bundle).decode()
     assert "policy.text-withheld" in {one.why for one in found.explained}
     assert protects(encode(found.bundle), bundle) == []
+
+
+def test_a_text_that_tells_a_place_makes_nothing_be_said_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle, made = case("health"), list[Json]()
+    plan(bundle)["description"] = "Tavataan Haminassa."
+
+    def told(one: Json, others: list[Json]) -> Json:
+        made.append(one)
+        return narrative(one, others)
+
+    monkeypatch.setattr(kit, "narrative", told)
+    found = given_everything(bundle, "health")
+    assert "Hamina" not in plan(found.bundle)["text"]["div"] and len(made) == 1
 
 
 def test_what_tells_nothing_goes() -> None:
