@@ -154,19 +154,12 @@ class Minimiser:
 
     def _element(self, name: str, value: Any, parts: frozenset[str]) -> Any:
         rule, at, found = self._rule(parts), (None, name), None
-        dropped: list[At] = []
         if name in rule.children:
-            child, kinds = rule.children[name], rule.identifiers if name == "identifier" else None
-            if isinstance(value, list):
-                # Of the first of several it is told as of the element itself.
-                places = [(at, number) if number else at for number in range(len(value))]
-                every = [
-                    item_taken(one, child, kinds, place, dropped) for one, place in zip(value, places, strict=True)
-                ]
-                found = [one for one in every if one is not None]
-            else:
-                found = item_taken(value, child, kinds, at, dropped)
-        self._drop_below(at, dropped)
+            dropped: list[At] = []
+            kinds = rule.identifiers if name == "identifier" else None
+            found = item_taken(value, rule.children[name], kinds, at, dropped)
+            if found:  # What is dropped whole is told below.
+                self.steps.dropped(self.case.plan_reference, dropped)
         self._say(at, found, self.policy.part_of.get(name.removeprefix("_"), ""), parts)
         return found
 
@@ -221,12 +214,9 @@ class Minimiser:
             found = extension_taken(one, rule, at, dropped)
         else:
             found = item_taken(one, rule.children[member], None, at, dropped) if member in rule.children else None
-        self._drop_below(at, dropped)
-        return found
-
-    def _drop_below(self, at: At, dropped: Iterable[At]) -> None:
-        """What is dropped whole has a reason of its own."""
+        # What is dropped whole has a reason of its own.
         self.steps.dropped(self.case.plan_reference, [one for one in dropped if one is not at])
+        return found
 
     def _say(self, at: At, found: Any, name: str, parts: frozenset[str]) -> None:
         if found:

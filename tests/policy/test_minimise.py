@@ -276,3 +276,12 @@ def test_the_case_is_not_changed(sector: str, name: str) -> None:
     before = encode(case)
     decide(case, OID, sector, [consent(case, OID, EVERYTHING, kind)])
     assert encode(case) == before
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_stays_of_a_list_is_told_wherever_it_stands_in_it(place: int) -> None:
+    case = with_recipient(example(ABC), OID, "health")
+    plan(case)["identifier"].insert(place, {"use": "secondary", "system": "urn:s", "value": "1"})
+    found = permitted(case, OID, "health", [consent(case, OID, EVERYTHING, "luovutuslupa")])
+    assert [one.kept for one in why(found, f"CarePlan.identifier[{place}]")] == [False]
+    assert [one["use"] for one in plan(found.bundle)["identifier"]] == ["usual"]
