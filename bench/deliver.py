@@ -123,7 +123,7 @@ def _copies(connection: Connection, own: list[dict[str, Any]], numbers: range, a
 
 def _pointing(parameters: Parameters, one: dict[str, Any]) -> list[tuple[int, str]]:
     rows = parameters.extract(one).reference
-    return [(row[0], row[1]) for row in rows if row[0] in _BACK_PARAMS]
+    return [(param, target) for _, param, target, _ in rows if param in _BACK_PARAMS]
 
 
 @contextmanager

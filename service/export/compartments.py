@@ -88,7 +88,7 @@ class Compartments:
             return [f"{PATIENT}/{id_}"]
         params = self.params.get(type_name, ())
         found = self.parameters.extract(self._read(type_name, body)).reference if params else set()
-        return sorted({target for param, target, _ in found if param in params and target.startswith(_FIRST)})
+        return sorted({target for _, param, target, _ in found if param in params and target.startswith(_FIRST)})
 
     @staticmethod
     def _read(type_name: str, body: bytes) -> dict[str, Any]:

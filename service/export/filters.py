@@ -120,8 +120,8 @@ _RESOURCE = ("rid", "type", "id", "version", "updated", "deleted", "digest", "or
 
 def _index(connection: Connection, type_name: str, row: Any, parameters: Parameters) -> None:
     rid, id_, version, updated, organisation, body = row[:6]
-    made = parameters.extract(parse(body))
+    made = parameters.extract(parse(body), rid)
     insert_rows(connection, resource, _RESOURCE, [(rid, type_name, id_, version, updated, 0, b"", organisation)])
     for name, table in INDEXES.items():
         columns = tuple(column.name for column in table.columns)
-        insert_rows(connection, table, columns, [(rid, *found) for found in getattr(made, name)])
+        insert_rows(connection, table, columns, list(getattr(made, name)))

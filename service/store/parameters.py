@@ -67,9 +67,13 @@ class Parameters:
         self.of: Callable[[str], Mapping[str, Parameter]] = functools.cache(self._of)
         self._tree: Callable[[str], Node] = functools.cache(self._compile)
 
-    def extract(self, resource: Mapping[str, Any]) -> Rows:
-        """The index rows of a resource (FHIR JSON). Whatever is malformed in it is left out."""
-        rows = Rows(self.base_urls)
+    def extract(self, resource: Mapping[str, Any], rid: int = 0, rows: Rows | None = None) -> Rows:
+        """The index rows of a resource (FHIR JSON) with the number `rid`, added to `rows` where these are given.
+
+        Whatever is malformed in it is left out.
+        """
+        rows = Rows() if rows is None else rows
+        rows.begin(rid, self.base_urls)
         collect(self._tree(resource["resourceType"]), resource, rows)
         return rows
 

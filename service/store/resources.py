@@ -80,8 +80,8 @@ class Prepared(msgspec.Struct, frozen=True):
     """A change with what can be worked out before the database is asked.
 
     `digest` is of the content without the version and the time that the store gives it. The JSON of the content is
-    `start` (type and id), what `meta` holds and the `rest`; each but the first begins with a comma or is empty. `rows`
-    are those of the index. Of a deletion there is nothing.
+    `start` (type and id), what `meta` holds and the `rest`; each but the first begins with a comma or is empty. Of a
+    deletion there is nothing.
     """
 
     change: Change
@@ -89,18 +89,23 @@ class Prepared(msgspec.Struct, frozen=True):
     start: bytes = b""
     meta: bytes = b""
     rest: bytes = b""
-    rows: Rows | None = None
+    parameters: Parameters | None = None
 
     def stamped(self, version_id: int, updated: int) -> bytes:
         """The exact JSON to keep: type, id and meta first, the rest as it came."""
         times = f',"meta":{{"versionId":"{version_id}","lastUpdated":"{instant(updated)}"'.encode()
         return b"".join((self.start, times, self.meta, b"}", self.rest, b"}"))
 
+    def index(self, rid: int, rows: Rows) -> None:
+        """Add to `rows` those of the index. Worked out only of what has changed: much of a document mostly has not."""
+        if self.parameters is not None and self.change.resource is not None:
+            self.parameters.extract(self.change.resource, rid, rows)
+
 
 def prepare(change: Change, parameters: Parameters) -> Prepared:
-    """JSON, digest and index rows of a change; needs no connection, so it is best done before one is held."""
+    """JSON and digest of a change; needs no connection, so it is best done before one is held."""
     content = change.resource
-    return Prepared(change) if content is None else _prepared(change, content, parameters.extract(content))
+    return Prepared(change) if content is None else _prepared(change, content, parameters)
 
 
 def stamped(content: Mapping[str, Any], id_: str, version_id: int, updated: int) -> bytes:
@@ -108,14 +113,14 @@ def stamped(content: Mapping[str, Any], id_: str, version_id: int, updated: int)
     return _prepared(Change(content["resourceType"], id_, "PUT", content), content, None).stamped(version_id, updated)
 
 
-def _prepared(change: Change, content: Mapping[str, Any], rows: Rows | None) -> Prepared:
+def _prepared(change: Change, content: Mapping[str, Any], parameters: Parameters | None) -> Prepared:
     given = content.get("meta")
     kept = {key: value for key, value in given.items() if key not in _STAMPED} if type(given) is dict else {}
     start = f'{{"resourceType":"{change.type}","id":"{change.id}"'.encode()
     meta = encode(kept)
     rest = _more(encode({key: value for key, value in content.items() if key not in _LEADING}))
     digest = hashlib.sha256(b"".join((start, rest, b',"meta":', meta, b"}"))).digest()
-    return Prepared(change, digest, start, _more(meta), rest, rows)
+    return Prepared(change, digest, start, _more(meta), rest, parameters)
 
 
 def _more(json: bytes) -> bytes:
@@ -250,10 +255,11 @@ def _index(connection: Connection, news: Sequence[_News], stale: Sequence[int]) 
     if stale:
         for clear in _CLEAR.values():
             clear(connection, stale)
-    found = [(one.rid, one.prepared.rows) for one in news if one.prepared.rows is not None]
+    rows = Rows()
+    for one in news:
+        one.prepared.index(one.rid, rows)
     for name, table in INDEXES.items():
-        every = sorted((rid, *row) for rid, rows in found for row in getattr(rows, name))
-        insert_rows(connection, table, _INDEX_COLUMNS[name], every)
+        insert_rows(connection, table, _INDEX_COLUMNS[name], sorted(getattr(rows, name)))
 
 
 def stored_of(row: Any) -> Stored:

@@ -14,19 +14,24 @@ Convert = Callable[[Any, "Rows"], None]
 
 
 class Rows:
-    """The index rows of one resource, without its number: tuples in the order of the table's columns after `rid`."""
+    """Rows of the index, by their tables: tuples in the order of the columns. `rid` is the resource at hand."""
 
-    __slots__ = ("base_urls", "date", "part", "parts", "quantity", "reference", "string", "token")
+    __slots__ = ("base_urls", "date", "part", "parts", "quantity", "reference", "rid", "string", "token")
 
-    def __init__(self, base_urls: tuple[str, ...] = ()) -> None:
+    def __init__(self) -> None:
+        self.token: set[tuple[int, int, str, int, int]] = set()
+        self.reference: set[tuple[int, int, str, int]] = set()
+        self.string: set[tuple[int, int, str, int, int]] = set()
+        self.date: set[tuple[int, int, int, int, int]] = set()
+        self.quantity: set[tuple[int, int, float, float, int, str, int]] = set()
+        self.begin(0, ())
+
+    def begin(self, rid: int, base_urls: tuple[str, ...]) -> None:
+        """What is collected from now on is of another resource."""
+        self.rid = rid
         self.base_urls = base_urls
         self.part = 0
         self.parts = 0
-        self.token: set[tuple[int, str, int, int]] = set()
-        self.reference: set[tuple[int, str, int]] = set()
-        self.string: set[tuple[int, str, int, int]] = set()
-        self.date: set[tuple[int, int, int, int]] = set()
-        self.quantity: set[tuple[int, float, float, int, str, int]] = set()
 
 
 def local(reference: str, base_urls: tuple[str, ...]) -> str:
@@ -67,7 +72,7 @@ def _coded(param: int, key: str, *, has_system: bool) -> Convert:
             code, system = value.get(key), value.get("system")
             if type(code) is str and code:
                 known = number(system) if has_system and type(system) is str else 0
-                rows.token.add((param, short(code), known, rows.part))
+                rows.token.add((rows.rid, param, short(code), known, rows.part))
 
     return convert
 
@@ -85,7 +90,7 @@ def _concept(coded: Convert) -> Convert:
 def _truth(param: int) -> Convert:
     def convert(value: Any, rows: Rows) -> None:
         if type(value) is bool:
-            rows.token.add((param, "true" if value else "false", 0, rows.part))
+            rows.token.add((rows.rid, param, "true" if value else "false", 0, rows.part))
 
     return convert
 
@@ -93,7 +98,7 @@ def _truth(param: int) -> Convert:
 def _code(param: int, system: int) -> Convert:
     def convert(value: Any, rows: Rows) -> None:
         if type(value) is str and value:
-            rows.token.add((param, short(value), system, rows.part))
+            rows.token.add((rows.rid, param, short(value), system, rows.part))
 
     return convert
 
@@ -117,7 +122,7 @@ def _reference(param: int, identified: Convert) -> Convert:
         if type(value) is dict:
             target = value.get("reference")
             if type(target) is str and target and target[0] != "#":
-                rows.reference.add((param, short(local(target, rows.base_urls)), rows.part))
+                rows.reference.add((rows.rid, param, short(local(target, rows.base_urls)), rows.part))
             if "identifier" in value:
                 identified(value["identifier"], rows)
 
@@ -127,8 +132,8 @@ def _reference(param: int, identified: Convert) -> Convert:
 def _canonical(param: int) -> Convert:
     def convert(value: Any, rows: Rows) -> None:
         if type(value) is str and value:
-            rows.reference.add((param, short(value), rows.part))
-            rows.reference.add((param, short(value.partition("|")[0]), rows.part))
+            rows.reference.add((rows.rid, param, short(value), rows.part))
+            rows.reference.add((rows.rid, param, short(value.partition("|")[0]), rows.part))
 
     return convert
 
@@ -141,7 +146,7 @@ def string_of(kind: str, param: int, _: int) -> Convert | None:
 def _string(param: int) -> Convert:
     def convert(value: Any, rows: Rows) -> None:
         if type(value) is str and value:
-            rows.string.add((param, folded(value), number(value), rows.part))
+            rows.string.add((rows.rid, param, folded(value), number(value), rows.part))
 
     return convert
 
@@ -160,7 +165,7 @@ def date_of(kind: str, param: int, _: int) -> Convert | None:
 def _moment(param: int, value: Any, rows: Rows) -> None:
     found = span(value) if type(value) is str else None
     if found is not None:
-        rows.date.add((param, *found, rows.part))
+        rows.date.add((rows.rid, param, *found, rows.part))
 
 
 def _period(param: int, value: Any, rows: Rows) -> None:
@@ -168,7 +173,7 @@ def _period(param: int, value: Any, rows: Rows) -> None:
         return
     start, end = (span(one) if type(one) is str else None for one in (value.get("start"), value.get("end")))
     if start is not None or end is not None:
-        rows.date.add((param, start[0] if start else BEGINNING, end[1] if end else END, rows.part))
+        rows.date.add((rows.rid, param, start[0] if start else BEGINNING, end[1] if end else END, rows.part))
 
 
 def _timing(param: int, value: Any, rows: Rows) -> None:
@@ -178,7 +183,7 @@ def _timing(param: int, value: Any, rows: Rows) -> None:
     texts = [one for one in events if type(one) is str] if type(events) is list else []
     spans = [found for one in texts if (found := span(one)) is not None]
     if spans:
-        rows.date.add((param, min(one[0] for one in spans), max(one[1] for one in spans), rows.part))
+        rows.date.add((rows.rid, param, min(one[0] for one in spans), max(one[1] for one in spans), rows.part))
     repeat = value.get("repeat")
     if type(repeat) is dict:
         _period(param, repeat.get("boundsPeriod"), rows)
@@ -202,7 +207,7 @@ def _number(param: int, low: Any, high: Any, system: int, code: str, rows: Rows)
     if bounds[0] or bounds[1]:
         least = bounds[0][0] if bounds[0] else -1e308
         most = bounds[1][1] if bounds[1] else 1e308
-        rows.quantity.add((param, least, most, system, short(code), rows.part))
+        rows.quantity.add((rows.rid, param, least, most, system, short(code), rows.part))
 
 
 def _quantity(param: int, low: Any, high: Any, rows: Rows) -> None:

@@ -64,7 +64,7 @@ def test_nothing_crashes_it(data: st.DataObject) -> None:
     content = data.draw(st.dictionaries(st.sampled_from(keys), json, max_size=6))
     rows = PARAMETERS.extract({**content, "resourceType": type_name})
     assert isinstance(rows, Rows)
-    for code, low, high, _ in rows.date:
+    for _, code, low, high, _ in rows.date:
         assert -(2**63) <= low < 2**63 and -(2**63) <= high < 2**63 and code >= 0
 
 
