@@ -23,13 +23,19 @@ DOCUMENTS = int(os.environ.get("YHDESSA_BENCH_DOCUMENTS", "10000"))
 BAR = 1.8
 GROWTH = 1.15
 """How much more memory a run of ten times the documents may take."""
-_RUN = (
-    "import resource, sys; from service.cli import main\n"
-    "try: main()\n"
-    "finally:\n"
-    "    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]\n"
-    "    print(*(one.ru_maxrss for one in both), sum(o.ru_utime + o.ru_stime for o in both), file=sys.stderr)\n"
-)
+_RUN = """
+import sys
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+from bench._figures import peak
+from service.cli import main
+try:
+    main()
+finally:
+    both = [getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)]
+    # What a process inherits of ru_maxrss is that of its parent: of the workers' it is no more than our own peak.
+    memory = max(peak(), both[1].ru_maxrss / 1024)
+    print(memory, sum(one.ru_utime + one.ru_stime for one in both), file=sys.stderr)
+"""
 
 
 def write(file: Path, count: int) -> None:
@@ -47,8 +53,8 @@ def run(source: Path, out: Path, kind: str) -> tuple[float, float, float]:
     took = time.perf_counter() - start
     if done.returncode:
         raise RuntimeError(done.stderr)
-    own, children, cpu = done.stderr.splitlines()[-1].split()
-    return took, max(int(own), int(children)) / 1024, float(cpu)
+    memory, cpu = map(float, done.stderr.splitlines()[-1].split())
+    return took, memory, cpu
 
 
 def digest(out: Path) -> str:
