@@ -78,9 +78,14 @@ class Compiler:
         """The conditions for a row to be a visible resource of the query's type that fulfils all criteria."""
         return self._restrict(self.query.type, self.query.criteria)
 
-    def run(self, shape: Hashable, build: Callable[[], ClauseElement], **further: Any) -> list[Row]:
-        """The rows of a statement of that shape, made with `bindparam` as the `Bind`; `further` are more values."""
-        return SHAPES.run(self.connection, shape, build, {**self.values, **further})
+    def run(
+        self, shape: Hashable, build: Callable[[], ClauseElement], *, few: bool = True, **further: Any
+    ) -> list[Row]:
+        """The rows of a statement of that shape, made with `bindparam` as the `Bind`; `further` are more values.
+
+        `few`: it leads to few rows, as `Restriction` says.
+        """
+        return SHAPES.run(self.connection, shape, build, {**self.values, **further}, few=few)
 
     def _restrict(self, type_name: str, criteria: Sequence[Criterion]) -> Restriction:
         of_row = tuple(one for one in criteria if isinstance(one, OfRow))

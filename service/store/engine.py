@@ -183,7 +183,8 @@ def _sqlite(url: URL, pool: int) -> Engine:
 
 
 def _postgresql(url: URL, pool: int) -> Engine:
-    # The planner's own estimate is used each time: generic plans of prepared statements do badly on skewed values.
+    # The driver prepares what comes again, and PostgreSQL then has one plan for all values; not so where that would be
+    # a bad one, see shapes.py.
     return create_engine(
         url, pool_size=pool, max_overflow=pool, pool_pre_ping=False, query_cache_size=1000, hide_parameters=True
     )

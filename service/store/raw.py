@@ -71,11 +71,11 @@ class Among:
         return found
 
 
-def run(connection: Connection, text: str, values: Sequence[Any]) -> list[Row]:
-    """Execute `text`, which `compiled` gave; gives the rows, where it has any."""
+def run(connection: Connection, text: str, values: Sequence[Any], **options: Any) -> list[Row]:
+    """Execute `text`, which `compiled` gave; gives the rows, where it has any. `options` are the driver's."""
     cursor = connection.connection.cursor()
     try:
-        cursor.execute(text, values)
+        cursor.execute(text, values, **options)
         return list(cursor.fetchall()) if cursor.description else []
     except connection.dialect.loaded_dbapi.Error as error:
         raise _failed(connection, text, error) from error

@@ -110,7 +110,7 @@ def matching(connection: Connection, query: Query, who: Visibility, most: int = 
         fitting = select(row.c.id, row.c.version).where(*wanted.conditions(row, bindparam))
         return fitting.order_by(row.c.rid).limit(most)
 
-    return [(id_, version) for id_, version in asked.run(("matching", wanted.shape, most), build)]
+    return [(id_, version) for id_, version in asked.run(("matching", wanted.shape, most), build, few=wanted.few)]
 
 
 def fetch(connection: Connection, rids: list[int]) -> dict[int, Stored]:
@@ -145,7 +145,7 @@ def _page(
 
     place = after if position is None else {**after, "place": position.rid}
     shape = ("page", wanted.shape, query.sort, lacks)
-    return asked.run(shape, build, snapshot=snapshot, most=query.count + 1, **place)
+    return asked.run(shape, build, few=wanted.few, snapshot=snapshot, most=query.count + 1, **place)
 
 
 def _number(row: FromClause, wanted: Restriction, query: Query) -> ColumnElement[int]:
@@ -165,7 +165,7 @@ def _total(asked: Compiler, wanted: Restriction, query: Query, snapshot: int, ex
         return select(func.count()).select_from((matches if is_exact else matches.limit(COUNTED + 1)).subquery())
 
     shape = ("total", wanted.shape, bool(query.sort), is_exact)
-    counted = int(asked.run(shape, build, snapshot=snapshot)[0][0])
+    counted = int(asked.run(shape, build, few=wanted.few, snapshot=snapshot)[0][0])
     return counted if is_exact or counted <= COUNTED else None
 
 

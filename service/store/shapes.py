@@ -9,6 +9,7 @@ from service.store.raw import Row, compiled, run
 
 # How many are kept, and of how many parameters: a caller can think of as many as it likes.
 MOST, LONGEST = 1000, 100
+_PLANNED_ANEW = {"prepare": False}
 
 
 class Shapes:
@@ -18,11 +19,18 @@ class Shapes:
         self._made: dict[Hashable, tuple[str, list[str], dict[str, Any]]] = {}
 
     def run(
-        self, connection: Connection, shape: Hashable, build: Callable[[], ClauseElement], values: Mapping[str, Any]
+        self,
+        connection: Connection,
+        shape: Hashable,
+        build: Callable[[], ClauseElement],
+        values: Mapping[str, Any],
+        *,
+        few: bool = True,
     ) -> list[Row]:
         """The rows of what `build` makes for its parameters, of which `values` has each by its name.
 
-        What is built must depend on nothing that is not in `shape`.
+        What is built must depend on nothing that is not in `shape`. Unless it leads to `few` rows whatever the values,
+        the database finds its way for these alone: docs/decisions/026-plans-of-postgresql.md
         """
         backend = connection.dialect.name
         made = self._made.get((backend, shape))
@@ -33,7 +41,8 @@ class Shapes:
                     self.forget()
                 self._made[backend, shape] = made
         text, names, constants = made
-        return run(connection, text, [values[name] if name in values else constants[name] for name in names])
+        given = [values[name] if name in values else constants[name] for name in names]
+        return run(connection, text, given, **({} if few or backend == "sqlite" else _PLANNED_ANEW))
 
     def forget(self) -> None:
         """Make all statements anew."""

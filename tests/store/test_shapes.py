@@ -3,8 +3,9 @@
 import itertools
 
 import pytest
+from sqlalchemy import text
 
-from service.store import EVERYTHING, Store, Visibility, recipient, source
+from service.store import EVERYTHING, Store, Visibility, clauses, recipient, source
 from service.store.shapes import SHAPES
 from tests.store.conftest import OURS, THEIRS
 
@@ -95,3 +96,22 @@ def test_shapes_without_end_are_not_all_kept(filled: Store, monkeypatch: pytest.
     long = ",".join(str(number) for number in range(300))
     assert found(filled, "Patient", [("identifier", long)], EVERYTHING)[0] == ["p1", "p2", "p3"]
     assert len(SHAPES) == 0
+
+
+def test_only_what_leads_to_few_rows_is_planned_once_for_all_values(
+    filled: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if filled.database.is_sqlite:
+        pytest.skip("SQLite plans a statement when it is prepared")
+
+    def planned(most: int) -> set[str]:
+        monkeypatch.setattr(clauses, "ENOUGH", most)
+        query = filled.query("CarePlan", [("status", "active")])
+        for _ in range(10):
+            assert len(filled.search(query, EVERYTHING).entries) == 2
+        with filled.database.read() as connection:
+            rows = connection.execute(text("SELECT statement FROM pg_prepared_statements"))
+            return {one for (one,) in rows if "AS found" in one}
+
+    assert planned(1) == set()
+    assert len(planned(200)) == 1
