@@ -18,8 +18,6 @@ from service.clock import now
 from service.export.executors import NAMES, executor
 from service.issues import issue
 
-_LINES, _SIZE = 500, 4_000_000
-
 
 @click.command()
 @click.argument("places", metavar="IN…", nargs=-1, required=True)
@@ -34,7 +32,7 @@ _LINES, _SIZE = 500, 4_000_000
 @click.option("--processes", type=click.IntRange(1), help="How many workers on this machine.  [default: one a core]")
 @click.option("--scheduler", metavar="ADDRESS", help="Of the Dask cluster (tcp://…), or the Spark master.")
 @click.option("--load", is_flag=True, help="Put the documents into the store instead of writing Bundles.")
-@click.option("--partition", type=click.IntRange(1), default=_LINES, help="Documents in a part.  [default: 500]")
+@click.option("--partition", type=click.IntRange(1), default=500, help="Documents in a part.  [default: 500]")
 @click.option("--take-over", is_flag=True, help="Take away the lock that a killed run left in a bucket.")
 @click.option("--variant", help="Mapping variant to use instead of the one the document names.")
 @click.option(
@@ -67,14 +65,14 @@ def command(
     """
     from service.cli.batch_work import Work, close
     from service.export import lock
-    from service.export.plan import Header
+    from service.export.plan import SIZE, Header
     from service.export.targets import open_target
 
     flags["mappings"] = flags["mappings"] or None
     given = tuple(sorted((name, value) for name, value in _named(flags).items() if value is not None))
     target = open_target(_absolute(out))
     setup = _loaded(given, variant, forked=kind == "processes")
-    header = Header([_absolute(one) for one in places], setup, "load" if load else "bundles", partition, _SIZE)
+    header = Header([_absolute(one) for one in places], setup, "load" if load else "bundles", partition, SIZE)
     # What may hold a password does not travel: the workers of a cluster have it in their own settings.
     own = tuple(one for one in given if kind not in ("dask", "spark") or one[0] != "database")
     work = Work(target.url, setup, own, variant, load)

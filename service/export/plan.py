@@ -8,7 +8,6 @@ import msgspec
 
 from service.export.sources import Piece, Source, pieces
 
-LINES = 500
 SIZE = 4_000_000
 """Bytes of input in a part, about."""
 
