@@ -87,7 +87,7 @@ def exchange(
 def _prepared(
     session: requests.Session, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
 ) -> requests.PreparedRequest:
-    """What `Session.prepare_request` makes of bytes, which asks at each request what never changes: no cookies."""
+    """The request as `Session.prepare_request` makes it of bytes, without cookies and what else never changes."""
     made = requests.PreparedRequest()
     made.method, made.url, made.body, made.hooks = method, _address(url), body, default_hooks()
     made.headers = CaseInsensitiveDict[Any](session.headers)

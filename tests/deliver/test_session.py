@@ -312,6 +312,16 @@ def test_a_redirect_is_not_followed() -> None:
         assert other.requests == []
 
 
+def test_no_cookies_are_kept() -> None:
+    with double() as receiver, contextlib.closing(open_session(_settings(receiver.url))) as session:
+        cookie = {"Set-Cookie": "known=1; Path=/"}
+        receiver.script.set([{"do": "answer", "status": 200, "headers": cookie}])
+        for _ in range(2):
+            exchange(session, Limits(), "GET", f"{receiver.url}/CarePlan/1")
+        assert not session.cookies
+        assert [one["headers"].get("cookie") for one in receiver.requests] == [None, None]
+
+
 def test_a_proxy_is_used_when_the_file_says_so(authority: Authority) -> None:
     pair = authority.server("fhir.neuvola.example")
     with double(context=tls(pair)) as receiver, _counted(receiver.url, proxy=True) as (url, connections):
