@@ -58,14 +58,23 @@ def ours(holder: Any) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     if type(holder) is dict and "extension" in holder:
         for one in objects(holder, "extension"):
-            url = one.get("url")
-            if type(url) is str and _OURS in url and (value := value_of(one)) is not None:
-                name = url.rpartition(_OURS)[2]
-                if name in found:
-                    found[name].append(value)
-                else:
-                    found[name] = [value]
+            if (name := _own_name(one)) and (value := value_of(one)) is not None:
+                found.setdefault(name, []).append(value)
     return found
+
+
+def ours_in_parts(holder: Any) -> dict[str, list[dict[str, list[Any]]]]:
+    """The parts (see `parts`) of all our complex extensions by the names of the extensions."""
+    found: dict[str, list[dict[str, list[Any]]]] = {}
+    for one in objects(holder, "extension"):
+        if "extension" in one and (name := _own_name(one)):
+            found.setdefault(name, []).append(parts(one))
+    return found
+
+
+def _own_name(extension: Mapping[str, Any]) -> str:
+    url = extension.get("url")
+    return url.rpartition(_OURS)[2] if type(url) is str and _OURS in url else ""
 
 
 def text_of(holder: Any, name: str) -> str:
@@ -115,8 +124,9 @@ def value_of(extension: Mapping[str, Any]) -> Any:
 
 def concept_text(concept: Any) -> str:
     """What a CodeableConcept says: its text, or the display (or code) of its first coding."""
-    said = string(concept, "text")
-    if said:
+    if type(concept) is not dict:
+        return ""
+    if said := string(concept, "text"):
         return said
     for one in objects(concept, "coding"):
         if shown := string(one, "display") or string(one, "code"):
@@ -129,6 +139,6 @@ def coding_in(concepts: Iterable[Any], system: str) -> dict[str, Any] | None:
     ending = "/CodeSystem/" + system
     for concept in concepts:
         for one in objects(concept, "coding"):
-            if string(one, "system").endswith(ending):
+            if "system" in one and type(uri := one["system"]) is str and uri.endswith(ending):
                 return one
     return None

@@ -3,12 +3,13 @@
 https://hl7.org/fhir/R4/careplan-definitions.html#CarePlan.activity
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from service.print.model import Activity, Party, Progress
 from service.print.people import People
 from service.print.resources import (
+    NOTHING,
     Resource,
     Resources,
     concept_text,
@@ -38,12 +39,10 @@ _STATUS = {
 def activities(plan: Resource, resources: Resources, people: People) -> Iterator[Activity]:
     """The measures and services of a CarePlan in its order; those entered in error are left out."""
     for one in objects(plan, "activity"):
-        beside = resources.find(part(one, "reference"), plan)
-        if beside.get("resourceType") == "Appointment":
-            continue
         inside = part(one, "detail")
+        beside = NOTHING if inside else resources.find(one.get("reference"), plan)
         holder = inside or beside
-        if string(holder, "status") == "entered-in-error":
+        if beside.get("resourceType") == "Appointment" or string(holder, "status") == "entered-in-error":
             continue
         found = _activity(one, inside, beside, plan, people)
         if found.text or found.task:
@@ -52,60 +51,61 @@ def activities(plan: Resource, resources: Resources, people: People) -> Iterator
 
 def _activity(one: Resource, inside: Resource, beside: Resource, plan: Resource, people: People) -> Activity:
     holder = inside or beside
-    said, more = ours(one), ours(beside)
+    said = ours(beside) | ours(one) if beside else ours(one)
     service = "ServiceRequest" in (inside.get("kind"), beside.get("resourceType"))
-    text, task = _texts(holder, service, string(part(one, "reference"), "display"))
+    text, task = _texts(holder, service, one)
     start, end, when = _when(holder)
-    environment = first_coding(said, "environment") or first_coding(more, "environment")
-    where = first_text(said, "environment-text") or first_text(more, "environment-text")
-    place = None if where else people.party(part(inside, "location"), plan)
-    goals = [*objects(inside, "goal"), *(ref for ref in more.get("goal", ()) if isinstance(ref, dict))]
+    where = first_text(said, "environment-text")
+    place = people.party(inside["location"], plan) if "location" in inside and not where else None
     return Activity(
         kind="service" if service else "measure",
         text=text,
-        environment=string(environment, "code"),
+        environment=string(first_coding(said, "environment"), "code"),
         where=place.name if place else where,
-        who=people.parties(_performers(inside, beside, more), beside or plan),
-        who_text=first_text(more, "performer-text"),
+        who=people.parties(_performers(holder, said), beside or plan),
+        who_text=first_text(said, "performer-text"),
         start=start,
         end=end,
         when_text=when,
-        needs=tuple(string(goal, "reference") for goal in goals),
+        needs=tuple([string(goal, "reference") for goal in (*objects(inside, "goal"), *said.get("goal", ()))]),
         status=_status(first_coding(said, "activity-status"), holder),
-        status_reason=concept_text(part(holder, "statusReason")),
+        status_reason=concept_text(holder.get("statusReason")),
         task=task,
         follow_up=first_text(said, "follow-up"),
-        children=people.parties(said.get("also-concerns", ())),
+        children=people.parties(said["also-concerns"]) if "also-concerns" in said else (),
         progress=tuple(_progress(one, people)),
-        forbidden=inside.get("doNotPerform") is True or beside.get("doNotPerform") is True,
+        forbidden=holder.get("doNotPerform") is True,
     )
 
 
-def _texts(holder: Resource, service: bool, display: str) -> tuple[str, str]:
+def _texts(holder: Resource, service: bool, one: Resource) -> tuple[str, str]:
     """What it is called, and what is to be done."""
-    name = concept_text(part(holder, "code"))
+    name = concept_text(holder.get("code"))
     description = string(holder, "description")
-    notes = "\n".join(filter(None, (string(note, "text") for note in objects(holder, "note"))))
-    if service:
-        return (name or description or display), "\n".join(filter(None, [description if name else "", notes]))
-    return (description or name or display), "\n".join(filter(None, [name if description else "", notes]))
+    first, second = (name, description) if service else (description, name)
+    more = (second if first else "", joined_notes(holder))
+    return first or second or string(part(one, "reference"), "display"), "\n".join(filter(None, more))
+
+
+def joined_notes(holder: Resource) -> str:
+    """The texts of its Annotations, one below the other."""
+    if "note" not in holder:
+        return ""
+    return "\n".join(filter(None, [string(note, "text") for note in objects(holder, "note")]))
 
 
 def _when(holder: Resource) -> tuple[str, str, str]:
     for name in ("scheduledPeriod", "executionPeriod", "occurrencePeriod"):
-        if period := part(holder, name):
+        if name in holder and (period := part(holder, name)):
             return string(period, "start"), string(period, "end"), ""
     moment = string(holder, "occurrenceDateTime")
     timing = part(holder, "scheduledTiming") or part(holder, "occurrenceTiming")
-    return moment, moment, string(holder, "scheduledString") or concept_text(part(timing, "code"))
+    return moment, moment, string(holder, "scheduledString") or concept_text(timing.get("code"))
 
 
-def _performers(inside: Resource, beside: Resource, more: Mapping[str, list[Any]]) -> Iterable[Any]:
-    yield from objects(inside, "performer")
-    if "owner" in beside:
-        yield beside["owner"]
-    yield from more.get("further-performer", ())
-    yield from objects(beside, "performer")
+def _performers(holder: Resource, said: Mapping[str, list[Any]]) -> list[Any]:
+    owner = [holder["owner"]] if "owner" in holder else []
+    return [*owner, *said.get("further-performer", ()), *objects(holder, "performer")]
 
 
 def _status(coding: Resource | None, holder: Resource) -> str:

@@ -1,11 +1,10 @@
 """What must be found at a glance: the next contact and the responsible worker."""
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from service.print.dates import HELSINKI, clock, moment, weekday
 from service.print.model import Contact, Party, Plan, Telecom
-from service.print.saying import everybody, full, reach, role, rows, short
+from service.print.saying import everybody, full, reach, rows, short
 from service.print.sheet import Card, Paragraph, Row, Rows
 from service.print.words import Words
 
@@ -22,7 +21,9 @@ def cards(plan: Plan, words: Words, now: datetime | None) -> tuple[Card, ...]:
 
 def next_contact(plan: Plan, now: datetime | None) -> Contact | None:
     """The first agreed contact that is still ahead; where none is, the last one there was."""
-    agreed = sorted((one for one in plan.contacts if one.status not in GONE and one.start), key=lambda one: _key(one))
+    if not plan.contacts:
+        return None
+    agreed = sorted([one for one in plan.contacts if one.status not in GONE and one.start], key=_key)
     ahead = [one for one in agreed if not passed(one, now)]
     return next(iter(ahead or agreed[-1:]), None)
 
@@ -36,7 +37,7 @@ def _key(contact: Contact) -> float:
 
 def passed(contact: Contact, now: datetime | None) -> bool:
     """Whether the contact is over at `now`; without a `now` nothing is."""
-    found = moment(contact.end or contact.start)
+    found = moment(contact.end or contact.start) if now else None
     if now is None or found is None:
         return False
     return found < now if isinstance(found, datetime) else found < now.astimezone(HELSINKI).date()
@@ -44,35 +45,35 @@ def passed(contact: Contact, now: datetime | None) -> bool:
 
 def _contact(plan: Plan, words: Words, now: datetime | None) -> Card:
     contact = next_contact(plan, now)
-    title = words("Next contact")
+    title = words["Next contact"]
     asked = [_hidden(plan, words)] if plan.protected else []
     if contact is None:
         gone = any(one.status in GONE for one in plan.contacts)
-        said = words("The agreed time was cancelled. Agree on a new time with the responsible worker.")
-        remark = said if gone else words("No time has been agreed yet.")
-        return Card(title, (), tuple(Paragraph(one) for one in [remark, *asked]))
+        said = words["The agreed time was cancelled. Agree on a new time with the responsible worker."]
+        remark = said if gone else words["No time has been agreed yet."]
+        return Card(title, (), tuple([Paragraph(one) for one in (remark, *asked)]))
     big = (weekday(contact.start, words.language), clock(contact.start, contact.end, words.language))
     remarks = [
-        words("This time has already passed.") if passed(contact, now) else "",
-        words("The time is not confirmed yet.") if contact.status in _UNCONFIRMED else "",
+        words["This time has already passed."] if passed(contact, now) else "",
+        words["The time is not confirmed yet."] if contact.status in _UNCONFIRMED else "",
     ]
     found = rows(
-        Row(words("How"), words.label(contact.method)),
-        Row(words("Phone"), contact.phone),
-        Row(words("Link"), contact.link),
-        Row(words("Joining"), contact.joining, own=True),
-        Row(words("Place"), "" if plan.protected else contact.place),
-        Row(words("With"), everybody(contact.who, words, plan.language)),
-        Row(words("About"), contact.text, own=True),
+        Row(words["How"], words.label(contact.method)),
+        Row(words["Phone"], contact.phone),
+        Row(words["Link"], contact.link),
+        Row(words["Joining"], contact.joining, own=True),
+        Row(words["Place"], "" if plan.protected else contact.place),
+        Row(words["With"], everybody(contact.who, words)),
+        Row(words["About"], contact.text, own=True),
     )
-    texts = tuple(Paragraph(one) for one in [*filter(None, remarks), *asked])
+    texts = tuple([Paragraph(one) for one in (*filter(None, remarks), *asked)])
     return Card(title, tuple(filter(None, big)), (Rows(found), *texts) if found else texts)
 
 
 def _hidden(plan: Plan, words: Words) -> str:
     if not plan.responsible:
-        return words("For your safety, this paper has no addresses or places. Ask the worker you know for them.")
-    names = words.both(one.name or short(one, words, plan.language) for one in plan.responsible)
+        return words["For your safety, this paper has no addresses or places. Ask the worker you know for them."]
+    names = words.both([one.name or short(one, words) for one in plan.responsible])
     return words(
         "For your safety, this paper has no addresses or places. Ask the responsible worker for them: %(name)s.",
         name=names,
@@ -81,33 +82,25 @@ def _hidden(plan: Plan, words: Words) -> str:
 
 def _workers(plan: Plan, words: Words) -> Card:
     if not plan.responsible:
-        said = words("No responsible worker has been named yet.")
-        return Card(words("Your responsible worker"), (), (Paragraph(said),))
+        said = words["No responsible worker has been named yet."]
+        return Card(words["Your responsible worker"], (), (Paragraph(said),))
     single = len(plan.responsible) == 1
-    title = words("Your responsible worker") if single else words("Your responsible workers")
+    title = words["Your responsible worker"] if single else words["Your responsible workers"]
     blocks: list[Rows | Paragraph] = []
     for one in plan.responsible:
-        if not single:
+        if not single and one.name:
             blocks.append(Paragraph(one.name, strong=True))
-        blocks.append(
-            Paragraph(", ".join(filter(None, [role(one, words, plan.language), _employer(one, plan, words)])))
-        )
-        reached = tuple(reach(point, words) for point in points(one, plan))
-        blocks.append(Rows(reached) if reached else Paragraph(words("No phone number has been recorded.")))
-    return Card(title, (plan.responsible[0].name,) if single else (), tuple(one for one in blocks if _says(one)))
+        employer = full(one.organisation, words) if one.organisation else ""
+        if what := ", ".join(filter(None, [one.role, employer])):
+            blocks.append(Paragraph(what))
+        reached = tuple([reach(point, words) for point in points(one, plan)])
+        blocks.append(Rows(reached) if reached else Paragraph(words["No phone number has been recorded."]))
+    return Card(title, (plan.responsible[0].name,) if single else (), tuple(blocks))
 
 
-def _says(block: Rows | Paragraph) -> bool:
-    return bool(block.rows if isinstance(block, Rows) else block.text)
-
-
-def _employer(party: Party, plan: Plan, words: Words) -> str:
-    return full(party.organisation, words, plan.language) if party.organisation else ""
-
-
-def points(party: Party, plan: Plan) -> Iterator[Telecom]:
+def points(party: Party, plan: Plan) -> tuple[Telecom, ...]:
     """How to reach a worker: own numbers first, else the employer's, else what was agreed in the plan."""
     every = party.telecom or (party.organisation.telecom if party.organisation else ())
     if not every and plan.family_way is not None and plan.family_way.who in (None, party):
-        every = plan.family_way.telecom
-    yield from every
+        return plan.family_way.telecom
+    return every

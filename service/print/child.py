@@ -17,16 +17,16 @@ def sections(plan: Plan, words: Words, now: datetime | None) -> tuple[Section, .
     """Only what concerns the child's own days: measures near the child, no services, permissions or notes."""
     found = (
         _said(plan, words),
-        _listed("strengths", words("Good things"), plan.strengths),
-        Section("doing", words("What helps"), tuple(_helps(plan, words))),
-        Section("who", words("Who helps"), tuple(_who(plan, words))),
+        _listed("strengths", words["Good things"], plan.strengths),
+        Section("doing", words["What helps"], tuple(_helps(plan, words))),
+        Section("who", words["Who helps"], tuple(_who(plan, words))),
         Section("cards", "", (_when(plan, words, now),)),
     )
     return tuple(one for one in found if one.blocks)
 
 
 def _said(plan: Plan, words: Words) -> Section:
-    title = words("What I said") if len(plan.views) < 2 else words("What we said")
+    title = words["What I said"] if len(plan.views) < 2 else words["What we said"]
     several = len(plan.views) > 1
     quotes = (Quote(one.text, one.child.short if several and one.child else "") for one in plan.views)
     return Section("child", title, tuple(quotes))
@@ -44,7 +44,7 @@ def _near(plan: Plan) -> list[Activity]:
 
 
 def _helps(plan: Plan, words: Words) -> Iterator[Block]:
-    titles = {"home": words("At home"), "everyday-environment": words("At daycare or school")}
+    titles = {"home": words["At home"], "everyday-environment": words["At daycare or school"]}
     for environment in (*_NEAR, ""):
         chosen = [one for one in _near(plan) if (one.environment if one.environment in _NEAR else "") == environment]
         if chosen and environment:
@@ -58,14 +58,14 @@ def _who(plan: Plan, words: Words) -> Iterator[Block]:
     names = dict.fromkeys(one.short for one in (*people, *plan.responsible) if one.short)
     if names:
         yield Paragraph(words.both(names))
-    yield Paragraph(words("You can always ask them, and tell them what you think."))
+    yield Paragraph(words["You can always ask them, and tell them what you think."])
 
 
 def _when(plan: Plan, words: Words, now: datetime | None) -> Card:
     contact = next_contact(plan, now)
-    title = words("When we talk again")
+    title = words["When we talk again"]
     if contact is None:
-        return Card(title, (), (Paragraph(words("No time has been agreed yet.")),))
+        return Card(title, (), (Paragraph(words["No time has been agreed yet."]),))
     big = (weekday(contact.start, words.language), clock(contact.start, contact.end, words.language))
     who = words.both(one.short for one in contact.who)
-    return Card(title, tuple(filter(None, big)), (Rows((Row(words("With"), who),)),) if who else ())
+    return Card(title, tuple(filter(None, big)), (Rows((Row(words["With"], who),)),) if who else ())

@@ -70,7 +70,7 @@ def missing(resources: Any, care_plan_id: str | None = None, *, now: datetime) -
     """What the family would look for on the paper and not find, as warnings; `PrintError` as in `printed`."""
     heap = Resources(resources)
     plan = find(heap, care_plan_id)
-    facts = _facts(plan, heap, language_of(plan), now)
+    facts = _facts(plan, heap, "en", now)
     _printable(facts, plan)
     laid = sheet(facts, spoken("en"), now)
     lacking = [issue(f"print.no-{what}", expression="CarePlan") for what in gaps(facts)]
@@ -127,11 +127,11 @@ def language_of(plan: Resource) -> str:
 def _facts(
     plan: Resource, heap: Resources, language: str, now: datetime | None, behind: Resources | None = None
 ) -> Plan:
-    facts = gather(plan, heap, now)
+    words = spoken(language)
+    facts = gather(plan, heap, words, now)
     if behind is not None and protected(plan, behind):
         facts = replace(facts, protected=True)
-    words = spoken(language)
-    return withhold(facts, behind or heap, words("[place withheld]")) if facts.protected else facts
+    return withhold(facts, behind or heap, words["[place withheld]"]) if facts.protected else facts
 
 
 def _printable(facts: Plan, plan: Resource) -> None:

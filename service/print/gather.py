@@ -3,26 +3,30 @@
 https://hl7.org/fhir/R4/careplan.html
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from service.print.activities import activities, progress
+from service.print.activities import activities, joined_notes, progress
 from service.print.dates import moment
 from service.print.model import Answer, Assessment, Contact, Member, Need, Paper, Party, Plan, Way
 from service.print.people import People, telecom
 from service.print.permissions import recipients
 from service.print.protection import protected
 from service.print.resources import (
+    NOTHING,
+    Parts,
     Resource,
     Resources,
     coding_in,
     coding_of,
     concept_text,
     extensions,
+    first_coding,
     first_text,
     objects,
     ours,
+    ours_in_parts,
     part,
     parts,
     string,
@@ -32,53 +36,54 @@ from service.print.resources import (
     values,
 )
 from service.print.views import views
+from service.print.words import Words
 
 COPY = "https://yhdessa.example/fhir/CodeSystem/copy"
 # Notes of these kinds are somebody's own: they do not travel on a paper that others may see.
 PRIVATE_NOTES = frozenset({"parents-own", "family-counselling"})
 
 
-def gather(plan: Resource, resources: Resources, now: datetime | None = None) -> Plan:
-    """Everything that a CarePlan and the resources beside it say to the family.
+def gather(plan: Resource, resources: Resources, words: Words, now: datetime | None = None) -> Plan:
+    """Everything that a CarePlan and the resources beside it say to the family; who they are, in `words`.
 
     Members whose time in the team ended before `now` are left out. Nothing is withheld yet, see `protection`.
     """
-    people, said = People(resources), ours(plan)
-    teams = [team for ref in objects(plan, "careTeam") if (team := resources.find(ref, plan))]
-    members = list(_members(teams, people, now))
-    period = part(plan, "period")
     language = string(plan, "language")[:2]
+    people, said, in_parts = People(resources, words, language), ours(plan), ours_in_parts(plan)
+    teams = [team for ref in objects(plan, "careTeam") if (team := resources.find(ref, plan))]
+    members = _members(teams, people, now)
+    tags, period = objects(part(plan, "meta"), "tag"), part(plan, "period")
     contributors = people.parties(objects(plan, "contributor"), plan)
     return Plan(
         language=language,
         status=string(plan, "status"),
         title=string(plan, "title"),
-        model=coding_in([{"coding": objects(part(plan, "meta"), "tag")}], "working-model"),
+        model=coding_in([{"coding": tags}], "working-model"),
         children=people.parties([part(plan, "subject"), *said.get("also-concerns", ())], plan),
         made=string(plan, "created"),
         start=string(period, "start"),
         end=string(period, "end"),
         situation=string(plan, "description"),
-        views=tuple(views(plan, people)),
-        strengths=tuple(one.strip() for one in said.get("strength", ()) if isinstance(one, str)),
+        views=tuple(views(in_parts.get("childs-view", ()), plan, people)),
+        strengths=tuple([one.strip() for one in said.get("strength", ()) if isinstance(one, str)]),
         needs=tuple(_needs(plan, resources, people)),
         activities=tuple(activities(plan, resources, people)),
-        worker_way=_way(plan, "worker-contacts-family", people),
-        family_way=_way(plan, "family-reaches-worker", people),
-        follow_up=tuple(one.strip() for one in said.get("follow-up", ()) if isinstance(one, str)),
+        worker_way=_way(in_parts.get("worker-contacts-family", ()), people, plan),
+        family_way=_way(in_parts.get("family-reaches-worker", ()), people, plan),
+        follow_up=tuple([one.strip() for one in said.get("follow-up", ()) if isinstance(one, str)]),
         contacts=tuple(_contacts(plan, resources, people)),
         meeting=_meeting(plan, resources, people),
-        team=tuple(members),
+        team=members,
         team_name=next((name for team in teams if (name := string(team, "name"))), ""),
         contributors=contributors,
-        near=next(iter(contributors), None) if extensions(plan, "responsible-worker") else None,
+        near=contributors[0] if contributors and "responsible-worker" in said else None,
         responsible=_responsible(plan, said.get("responsible-worker", ()), members, people),
-        recipients=tuple(recipients(plan, resources, people)),
-        papers=tuple(_papers(plan, people)),
+        recipients=tuple(recipients(plan, in_parts.get("statutory-disclosure", ()), resources, people)),
+        papers=tuple(_papers(in_parts.get("printed-copy", ()), plan, people)),
         assessments=tuple(_assessments(plan, resources, people)),
-        notes=tuple(progress(note, people) for note in objects(plan, "note") if not _private(note)),
+        notes=tuple([progress(note, people) for note in objects(plan, "note") if not _private(note)]),
         keeper=_keeper(plan, resources),
-        is_copy=any(one.get("system") == COPY for one in objects(part(plan, "meta"), "tag")),
+        is_copy=any(one.get("system") == COPY for one in tags),
         protected=protected(plan, resources),
     )
 
@@ -87,29 +92,29 @@ def _needs(plan: Resource, resources: Resources, people: People) -> Iterator[Nee
     for ref in objects(plan, "goal"):
         goal = resources.find(ref, plan)
         status = string(goal, "lifecycleStatus")
-        text = concept_text(part(goal, "description")) or string(ref, "display")
+        text = concept_text(goal.get("description")) or string(ref, "display")
         if not text or status in ("entered-in-error", "rejected"):
             continue
-        target: Resource = next(iter(objects(goal, "target")), {})
+        target: Resource = next(iter(objects(goal, "target")), NOTHING)
         achievement = objects(part(goal, "achievementStatus"), "coding")
         yield Need(
             reference=string(ref, "reference"),
             text=text,
             status=status,
-            achievement=next((string(one, "code") for one in achievement), ""),
-            by=people.party(part(goal, "expressedBy"), goal),
+            achievement=string(achievement[0], "code") if achievement else "",
+            by=people.party(goal.get("expressedBy"), goal),
             start=string(goal, "startDate"),
             target=string(target, "dueDate"),
-            note="\n".join(filter(None, (string(note, "text") for note in objects(goal, "note")))),
+            note=joined_notes(goal),
             children=people.parties([part(goal, "subject"), *values(goal, "also-concerns")], goal),
         )
 
 
-def _members(teams: Iterable[Resource], people: People, now: datetime | None) -> Iterator[Member]:
+def _members(teams: Iterable[Resource], people: People, now: datetime | None) -> tuple[Member, ...]:
     """Everybody once, with all the roles that the teams give them."""
     found: dict[tuple[str, str], Member] = {}
     for participant in (one for team in teams for one in objects(team, "participant")):
-        party = people.party(part(participant, "member"))
+        party = people.party(participant.get("member"))
         if party is None or _over(string(part(participant, "period"), "end"), now):
             continue
         key = (party.kind, party.name)
@@ -118,7 +123,7 @@ def _members(teams: Iterable[Resource], people: People, now: datetime | None) ->
         roles = dict.fromkeys((string(one, "code"), string(one, "display")) for one in before.roles)
         fresh = [one for one in codings if one and (string(one, "code"), string(one, "display")) not in roles]
         found[key] = Member(party, (*before.roles, *fresh), text_of(participant, "member-task") or before.task)
-    yield from found.values()
+    return tuple(found.values())
 
 
 def _role(concept: Resource) -> dict[str, Any] | None:
@@ -137,32 +142,31 @@ def _over(end: str, now: datetime | None) -> bool:
 
 def _responsible(plan: Resource, said: Iterable[Any], members: Iterable[Member], people: People) -> tuple[Party, ...]:
     """The roles in the team are authoritative; then what the plan says; then whoever wrote it."""
-    in_team = tuple(
+    in_team = tuple([
         one.party for one in members if any(string(role, "code") == "responsible-worker" for role in one.roles)
-    )
+    ])  # fmt: skip
     if found := in_team or people.parties(said, plan):
         return found
     author = people.parties([part(plan, "author")], plan)
     return tuple(one for one in author if one.kind in ("worker", "other"))
 
 
-def _way(plan: Resource, name: str, people: People) -> Way | None:
-    extension = next(iter(extensions(plan, name)), None)
-    if extension is None:
+def _way(found: Sequence[Parts], people: People, plan: Resource) -> Way | None:
+    if not found:
         return None
-    found = parts(extension)
-    points = (telecom(one) for one in found.get("telecom", ()))
+    way = found[0]
+    points = [telecom(one) for one in way.get("telecom", ())]
     return Way(
-        method=next((one for one in found.get("method", ()) if isinstance(one, dict)), None),
-        who=next(iter(people.parties(found.get("who", ()), plan)), None),
-        telecom=tuple(one for one in points if one.value),
-        text=first_text(found, "text"),
+        method=first_coding(way, "method"),
+        who=next(iter(people.parties(way.get("who", ()), plan)), None),
+        telecom=tuple([one for one in points if one.value]),
+        text=first_text(way, "text"),
     )
 
 
 def _contacts(plan: Resource, resources: Resources, people: People) -> Iterator[Contact]:
     for one in objects(plan, "activity"):
-        beside = resources.find(part(one, "reference"), plan)
+        beside = resources.find(one["reference"], plan) if "reference" in one else NOTHING
         if beside.get("resourceType") == "Appointment" and string(beside, "status") != "entered-in-error":
             yield _contact(beside, resources, people)
 
@@ -178,20 +182,18 @@ def _meeting(plan: Resource, resources: Resources, people: People) -> Contact | 
 def _contact(appointment: Resource, resources: Resources, people: People) -> Contact:
     remote = parts(next(iter(extensions(appointment, "remote-connection")), None))
     present = [one for one in objects(appointment, "participant") if _there(one)]
-    located = [resources.find(part(one, "actor"), appointment) for one in present]
-    subject = [one for one in present if one.get("id") != "subject"]
-    who = people.parties((part(one, "actor") for one in subject), appointment)
+    who = people.parties([one.get("actor") for one in present if one.get("id") != "subject"], appointment)
     return Contact(
         status=string(appointment, "status"),
         start=string(appointment, "start"),
         end=string(appointment, "end"),
         method=coding_of(appointment, "contact-method"),
-        place=_place(next((one for one in located if one.get("resourceType") == "Location"), {})),
+        place=_place(present, appointment, resources),
         link=first_text(remote, "url"),
         phone=first_text(remote, "phone"),
         joining=first_text(remote, "text"),
         text=string(appointment, "comment") or string(appointment, "description"),
-        who=tuple(one for one in who if one.kind != "place"),
+        who=tuple([one for one in who if one.kind != "place"]),
     )
 
 
@@ -200,16 +202,19 @@ def _there(participant: Resource) -> bool:
     return attended[0] is True if attended else string(participant, "status") != "declined"
 
 
-def _place(location: Resource) -> str:
-    address = part(location, "address")
-    lines = strings(address, "line")
-    town = f"{string(address, 'postalCode')} {string(address, 'city')}".strip()
-    return ", ".join(filter(None, [string(location, "name"), string(location, "description"), *lines, town]))
+def _place(present: Iterable[Resource], appointment: Resource, resources: Resources) -> str:
+    for one in present:
+        location = resources.find(one.get("actor"), appointment)
+        if location.get("resourceType") == "Location":
+            address = part(location, "address")
+            lines = strings(address, "line")
+            town = f"{string(address, 'postalCode')} {string(address, 'city')}".strip()
+            return ", ".join(filter(None, [string(location, "name"), string(location, "description"), *lines, town]))
+    return ""
 
 
-def _papers(plan: Resource, people: People) -> Iterator[Paper]:
-    for extension in extensions(plan, "printed-copy"):
-        found = parts(extension)
+def _papers(every: Iterable[Parts], plan: Resource, people: People) -> Iterator[Paper]:
+    for found in every:
         for party in people.parties(found.get("to", ()), plan):
             yield Paper(party, first_text(found, "printed"))
 

@@ -3,19 +3,24 @@
 https://hl7.org/fhir/R4/narrative.html (only basic HTML elements), https://www.w3.org/TR/WCAG22/
 """
 
+import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
 
-from service.print.sheet import Card, Heading, Item, Items, Paragraph, Quote, Row, Rows, Section, Sheet, Table
+from service.print.sheet import Block, Card, Heading, Item, Items, Paragraph, Quote, Row, Rows, Section, Sheet, Table
 
 STYLE = (Path(__file__).parent / "page.css").read_text("utf-8")
 
 # What neither XML nor a reader can do anything with: controls, and marks that turn the direction of the text around.
 UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 
-_special = re.compile("[&<>\"'\n]|" + UNSAFE.pattern).search
+_ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;", "\n": "<br/>"}
+# Any text as HTML, without what is unsafe: the pattern's own method, since most texts hold nothing that it looks for.
+_text = functools.partial(
+    re.compile("[&<>\"'\n]|" + UNSAFE.pattern).sub, lambda found: _ESCAPED.get(found[0], "")
+)  # fmt: skip
 
 
 def clean(text: str) -> str:
@@ -53,13 +58,6 @@ def _footer(sheet: Sheet) -> str:
     return f"<footer>\n<p>{_text(sheet.footer)}</p>\n</footer>\n" if sheet.footer else ""
 
 
-def _text(text: str) -> str:
-    # Most texts have nothing to escape, and looking is cheaper than replacing.
-    if _special(text) is None:
-        return text
-    return escape(clean(text)).replace("\n", "<br/>")
-
-
 class _Draw:
     """Draws blocks; knows in which language the plan's own words are."""
 
@@ -87,18 +85,21 @@ class _Draw:
     def section(self, section: Section, key: str = "") -> str:
         name = f' id="{key}"' if key else ""
         head = f"<h2{name}>{_text(section.title)}</h2>\n" if section.title else ""
-        return head + "".join([_BLOCKS[one.kind](self, one) for one in section.blocks])
+        return head + self.blocks(section.blocks)
 
-    def own(self, text: str, own: bool) -> str:
-        return f"<span{self._own}>{_text(text)}</span>" if own and self._own else _text(text)
+    def blocks(self, every: Iterable[Block]) -> str:
+        return "".join([_BLOCKS[type(one)](self, one) for one in every])
+
+    def own(self, text: str) -> str:
+        return f"<span{self._own}>{_text(text)}</span>" if self._own else _text(text)
 
     def quote(self, block: Quote) -> str:
         by = f"<p>{_text(block.by)}</p>" if block.by else ""
         return f"<blockquote><p{self._own}>{_text(block.text)}</p></blockquote>{by}\n"
 
     def paragraph(self, block: Paragraph) -> str:
-        text = self.own(block.text, block.own)
-        return f"<p>{f'<b>{text}</b>' if block.strong else text}</p>\n"
+        text = self.own(block.text) if block.own else _text(block.text)
+        return f"<p><b>{text}</b></p>\n" if block.strong else f"<p>{text}</p>\n"
 
     def heading(self, block: Heading) -> str:
         return f"<h3>{_text(block.text)}</h3>\n"
@@ -108,18 +109,20 @@ class _Draw:
         return f'<{name} class="{block.mark}">{"".join([self.item(one) for one in block.items])}</{name}>\n'
 
     def item(self, item: Item) -> str:
-        text = self.own(item.text, item.own)
+        text = self.own(item.text) if item.own else _text(item.text)
         text = f"<b>{text}</b>" if item.strong else text
-        below = f"<ul>{''.join([f'<li>{self.row(one)}</li>' for one in item.rows])}</ul>" if item.rows else ""
+        below = f"<ul><li>{'</li><li>'.join(self.said(item.rows))}</li></ul>" if item.rows else ""
         return f"<li>{text}{below}</li>"
 
-    def row(self, row: Row) -> str:
-        if row.own and self._own:
-            return f"{_text(row.label)}: {self.own(row.value, own=True)}"
-        return _text(f"{row.label}: {row.value}")
-
     def rows(self, block: Rows) -> str:
-        return "".join([f"<p>{self.row(one)}</p>" for one in block.rows]) + "\n"
+        return f"<p>{'</p><p>'.join(self.said(block.rows))}</p>\n"
+
+    def said(self, rows: Iterable[Row]) -> list[str]:
+        return [
+            f"{_text(one.label)}: {self.own(one.value)}" if one.own and self._own
+            else _text(f"{one.label}: {one.value}")
+            for one in rows
+        ]  # fmt: skip
 
     def table(self, block: Table) -> str:
         head = "".join([f'<th scope="col">{_text(one)}</th>' for one in block.head])
@@ -127,18 +130,17 @@ class _Draw:
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>\n"
 
     def card(self, block: Card) -> str:
-        big = "<br/>".join([_text(one) for one in block.big])
+        big = "<br/>".join(map(_text, block.big))
         large = f'<p class="big"><b>{big}</b></p>' if big else ""
-        below = "".join([_BLOCKS[one.kind](self, one) for one in block.blocks])
-        return f'<div class="card"><h2>{_text(block.title)}</h2>{large}{below}</div>\n'
+        return f'<div class="card"><h2>{_text(block.title)}</h2>{large}{self.blocks(block.blocks)}</div>\n'
 
 
-_BLOCKS: dict[str, Callable[..., str]] = {
-    "quote": _Draw.quote,
-    "paragraph": _Draw.paragraph,
-    "heading": _Draw.heading,
-    "items": _Draw.items,
-    "rows": _Draw.rows,
-    "table": _Draw.table,
-    "card": _Draw.card,
+_BLOCKS: dict[type[Block], Callable[..., str]] = {
+    Quote: _Draw.quote,
+    Paragraph: _Draw.paragraph,
+    Heading: _Draw.heading,
+    Items: _Draw.items,
+    Rows: _Draw.rows,
+    Table: _Draw.table,
+    Card: _Draw.card,
 }

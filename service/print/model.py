@@ -1,6 +1,7 @@
-"""A shared plan as a person reads it: who, what, when and why, free of FHIR and of any one language.
+"""A shared plan as a person reads it: who, what, when and why, free of FHIR.
 
-Codes stay Codings and dates stay FHIR strings; the sheet puts them into words.
+Codes stay Codings and dates stay FHIR strings, which the sheet puts into words; but whoever is told of has a role in
+words already, since many sections tell it. Nothing here refers in a circle, so none is looked through for garbage.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from msgspec import Struct
 Coding = Mapping[str, Any] | None
 
 
-class Telecom(Struct, frozen=True):
+class Telecom(Struct, frozen=True, gc=False):
     """One way to reach somebody; `system` is FHIR's (`phone`, `sms`, `email`, …)."""
 
     system: str
@@ -19,23 +20,23 @@ class Telecom(Struct, frozen=True):
     hours: str = ""
 
 
-class Party(Struct, frozen=True):
+class Party(Struct, frozen=True, gc=False):
     """A person or an organisation. `kind`: child, family, worker, organisation, place or other.
 
-    `short` is the name used inside the family; `role` a profession, family relation or sector, `role_text` the same in
-    the source's words. `organisation` is a worker's employer.
+    `short` is the name used inside the family; `role` a profession, family relation or sector in the words of one
+    language, `code` its code. `organisation` is a worker's employer.
     """
 
     kind: str
     name: str
     short: str = ""
-    role: Coding = None
-    role_text: str = ""
+    role: str = ""
+    code: str = ""
     organisation: "Party | None" = None
     telecom: tuple[Telecom, ...] = ()
 
 
-class View(Struct, frozen=True):
+class View(Struct, frozen=True, gc=False):
     """What a child said, how it was asked, who heard it and when."""
 
     child: Party | None
@@ -45,7 +46,7 @@ class View(Struct, frozen=True):
     heard: str = ""
 
 
-class Need(Struct, frozen=True):
+class Need(Struct, frozen=True, gc=False):
     """What needs to change. `status` and `achievement` are FHIR codes."""
 
     reference: str
@@ -59,7 +60,7 @@ class Need(Struct, frozen=True):
     children: tuple[Party, ...] = ()
 
 
-class Progress(Struct, frozen=True):
+class Progress(Struct, frozen=True, gc=False):
     """How it has gone."""
 
     text: str
@@ -67,7 +68,7 @@ class Progress(Struct, frozen=True):
     by: Party | None = None
 
 
-class Activity(Struct, frozen=True):
+class Activity(Struct, frozen=True, gc=False):
     """A measure or a service.
 
     `environment` is home, everyday-environment, elsewhere or empty; `text` of a service is its name and `task` the
@@ -93,7 +94,7 @@ class Activity(Struct, frozen=True):
     forbidden: bool = False
 
 
-class Way(Struct, frozen=True):
+class Way(Struct, frozen=True, gc=False):
     """One direction of keeping in touch."""
 
     method: Coding = None
@@ -102,7 +103,7 @@ class Way(Struct, frozen=True):
     text: str = ""
 
 
-class Contact(Struct, frozen=True):
+class Contact(Struct, frozen=True, gc=False):
     """An appointment: the next contact, or the meeting where the plan was made. `status` is FHIR's."""
 
     status: str
@@ -117,7 +118,7 @@ class Contact(Struct, frozen=True):
     who: tuple[Party, ...] = ()
 
 
-class Member(Struct, frozen=True):
+class Member(Struct, frozen=True, gc=False):
     """One person in the team."""
 
     party: Party
@@ -125,7 +126,7 @@ class Member(Struct, frozen=True):
     task: str = ""
 
 
-class Recipient(Struct, frozen=True):
+class Recipient(Struct, frozen=True, gc=False):
     """Somebody who gets parts of the plan, or tells about the family.
 
     `direction` is `to` or `from`; `basis` a Coding of permission-kind, None for a statutory right; `status` is
@@ -149,7 +150,7 @@ class Recipient(Struct, frozen=True):
     text: str = ""
 
 
-class Answer(Struct, frozen=True):
+class Answer(Struct, frozen=True, gc=False):
     """One question and its answers; `level` counts from 0, values are FHIR values."""
 
     text: str
@@ -157,7 +158,7 @@ class Answer(Struct, frozen=True):
     level: int = 0
 
 
-class Assessment(Struct, frozen=True):
+class Assessment(Struct, frozen=True, gc=False):
     """One filled form."""
 
     answers: tuple[Answer, ...]
@@ -166,14 +167,14 @@ class Assessment(Struct, frozen=True):
     authored: str = ""
 
 
-class Paper(Struct, frozen=True):
+class Paper(Struct, frozen=True, gc=False):
     """A printed copy that somebody has."""
 
     to: Party
     printed: str = ""
 
 
-class Plan(Struct, frozen=True):
+class Plan(Struct, frozen=True, gc=False):
     """The whole plan. `protected`: somebody in the family has a non-disclosure order (turvakielto).
 
     `is_copy`: it is what a recipient was given, who knows nothing of the others.

@@ -25,8 +25,8 @@ _T = TypeVar("_T")
 
 def protected(plan: Resource, resources: Resources) -> bool:
     """Whether the plan or anybody of the family among the resources has the label."""
-    people = (person for kind in FAMILY for person in resources.of(kind))
-    return any(labelled(one) for one in (plan, *people))
+    family = [person for kind in FAMILY for person in resources.of(kind)]
+    return any(map(labelled, [plan, *family]))
 
 
 def withhold(plan: Plan, resources: Resources, marker: str) -> Plan:

@@ -15,6 +15,7 @@ from service.fhir.reading import (
     first_text,
     objects,
     ours,
+    ours_in_parts,
     part,
     parts,
     string,
@@ -25,6 +26,8 @@ from service.fhir.reading import (
 )
 
 __all__ = [
+    "NOTHING",
+    "Parts",
     "Resource",
     "Resources",
     "coding_in",
@@ -35,6 +38,7 @@ __all__ = [
     "first_text",
     "objects",
     "ours",
+    "ours_in_parts",
     "part",
     "parts",
     "string",
@@ -45,8 +49,10 @@ __all__ = [
 ]
 
 Resource = Mapping[str, Any]
+# A complex extension: the values of its parts by their names.
+Parts = Mapping[str, list[Any]]
 
-_NOTHING: Resource = {}
+NOTHING: Resource = {}
 
 
 class Resources:
@@ -69,24 +75,24 @@ class Resources:
                 self._by_type[kind] = [resource]
             if url:
                 self._by_reference[url] = resource
-            if own := string(resource, "id"):
+            if type(own := resource.get("id")) is str and own:
                 self._by_reference[f"{kind}/{own}"] = resource
 
     def of(self, kind: str) -> list[Resource]:
         """All resources of one type."""
         return self._by_type.get(kind, [])
 
-    def find(self, reference: Any, within: Resource = _NOTHING) -> Resource:
+    def find(self, reference: Any, within: Resource = NOTHING) -> Resource:
         """What a Reference points to, `{}` where it is not here; `within` is the resource that holds the Reference."""
         wanted = reference["reference"] if type(reference) is dict and "reference" in reference else None
         if type(wanted) is not str:
-            return _NOTHING
+            return NOTHING
         if wanted[:1] == "#":
-            return next((one for one in objects(within, "contained") if one.get("id") == wanted[1:]), _NOTHING)
+            return next((one for one in objects(within, "contained") if one.get("id") == wanted[1:]), NOTHING)
         if wanted in self._by_reference:
             return self._by_reference[wanted]
         parts = wanted.partition("/_history/")[0].rsplit("/", 2)
-        return self._by_reference.get("/".join(parts[-2:]), _NOTHING)
+        return self._by_reference.get("/".join(parts[-2:]), NOTHING)
 
 
 def _flat(given: Any) -> Iterator[tuple[str, Resource]]:

@@ -4,12 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import TypeAlias
 
-from msgspec.structs import replace
-
 from service.print.cards import cards
 from service.print.dates import day
-from service.print.model import Activity, Answer, Member, Need, Party, Plan, View, Way
-from service.print.saying import at, everybody, full, reach, role, rows, short, when, whom
+from service.print.model import Activity, Answer, Member, Need, Party, Plan, Progress, View, Way
+from service.print.saying import at, everybody, full, reach, rows, short, when, whom
 from service.print.sharing import recipients
 from service.print.sheet import Block, Heading, Item, Items, Paragraph, Quote, Row, Rows, Section, Table
 from service.print.words import Words
@@ -19,6 +17,7 @@ Builder: TypeAlias = Callable[[Plan, Words, Now], Section | None]
 
 ENVIRONMENTS = ("home", "everyday-environment", "elsewhere", "")
 ENDED = frozenset({"completed", "cancelled", "stopped"})
+ACTIVITY_STATUS = "https://yhdessa.example/fhir/CodeSystem/activity-status"
 _PLAIN_GOAL = frozenset({"", "active", "accepted", "planned"})
 
 
@@ -34,12 +33,12 @@ def _section(key: str, title: str, blocks: Iterable[Block]) -> Section | None:
 
 def child(plan: Plan, words: Words, _now: Now) -> Section | None:
     """What the children said."""
-    title = words("In the child's own words") if len(plan.views) < 2 else words("In the children's own words")
-    return _section("child", title, (Quote(view.text, _whose(view, plan, words)) for view in plan.views))
+    title = words["In the child's own words"] if len(plan.views) < 2 else words["In the children's own words"]
+    return _section("child", title, (Quote(view.text, _whose(view, words)) for view in plan.views))
 
 
-def _whose(view: View, plan: Plan, words: Words) -> str:
-    heard = words("heard by %(name)s", name=short(view.heard_by, words, plan.language)) if view.heard_by else ""
+def _whose(view: View, words: Words) -> str:
+    heard = words("heard by %(name)s", name=short(view.heard_by, words)) if view.heard_by else ""
     date = day(view.heard, words.language) if view.heard else ""
     return " · ".join(filter(None, [view.child.short if view.child else "", view.how, f"{heard} {date}".strip()]))
 
@@ -50,7 +49,7 @@ def _cards(plan: Plan, words: Words, now: Now) -> Section | None:
 
 def situation(plan: Plan, words: Words, _now: Now) -> Section | None:
     """The joint picture."""
-    return _section("situation", words("How we see the situation together"), _paragraphs(plan.situation))
+    return _section("situation", words["How we see the situation together"], _paragraphs(plan.situation))
 
 
 def _paragraphs(text: str) -> Iterator[Paragraph]:
@@ -61,7 +60,7 @@ def strengths(plan: Plan, words: Words, _now: Now) -> Section | None:
     """What is good already."""
     if not plan.strengths:
         return None
-    return Section("strengths", words("Strengths"), (Items(tuple(Item(one) for one in plan.strengths)),))
+    return Section("strengths", words["Strengths"], (Items(tuple(Item(one) for one in plan.strengths)),))
 
 
 def needs(plan: Plan, words: Words, _now: Now) -> Section | None:
@@ -69,58 +68,59 @@ def needs(plan: Plan, words: Words, _now: Now) -> Section | None:
     if not plan.needs:
         return None
     every = tuple(Item(need.text, _need_rows(need, plan, words), strong=True) for need in plan.needs)
-    return Section("needs", words("What we agreed needs to change"), (Items(every, "number"),))
+    return Section("needs", words["What we agreed needs to change"], (Items(every, "number"),))
 
 
 def _need_rows(need: Need, plan: Plan, words: Words) -> tuple[Row, ...]:
     status = "" if need.status in _PLAIN_GOAL else _goal_status(need.status, words)
     return rows(
-        Row(words("Raised by"), short(need.by, words, plan.language)) if need.by else None,
-        Row(words("Concerns"), whom(need.children, plan, words)),
-        Row(words("When"), when(need.start, need.target, words)),
-        Row(words("Progress"), _achievement(need.achievement, words)),
-        Row(words("Status"), status),
-        Row(words("More"), need.note, own=True),
+        Row(words["Raised by"], short(need.by, words)) if need.by else None,
+        Row(words["Concerns"], whom(need.children, plan, words)),
+        Row(words["When"], when(need.start, need.target, words)),
+        Row(words["Progress"], _achievement(need.achievement, words)),
+        Row(words["Status"], status),
+        Row(words["More"], need.note, own=True),
     )
 
 
 def _goal_status(code: str, words: Words) -> str:
     return {
-        "proposed": words("proposed"),
-        "on-hold": words("on hold"),
-        "completed": words("completed"),
-        "cancelled": words("cancelled"),
+        "proposed": words["proposed"],
+        "on-hold": words["on hold"],
+        "completed": words["completed"],
+        "cancelled": words["cancelled"],
     }.get(code, code)
 
 
 def _achievement(code: str, words: Words) -> str:
     return code and {
-        "in-progress": words("on the way"),
-        "improving": words("getting better"),
-        "worsening": words("getting worse"),
-        "no-change": words("no change"),
-        "achieved": words("achieved"),
-        "sustaining": words("lasting"),
-        "not-achieved": words("not achieved"),
-        "no-progress": words("no progress yet"),
-        "not-attainable": words("cannot be reached"),
+        "in-progress": words["on the way"],
+        "improving": words["getting better"],
+        "worsening": words["getting worse"],
+        "no-change": words["no change"],
+        "achieved": words["achieved"],
+        "sustaining": words["lasting"],
+        "not-achieved": words["not achieved"],
+        "no-progress": words["no progress yet"],
+        "not-attainable": words["cannot be reached"],
     }.get(code, code)
 
 
 def doing(plan: Plan, words: Words, _now: Now) -> Section | None:
     """Measures by where they are done; what is over comes last, so that nobody goes on with it."""
+    going_on: dict[str, list[Item]] = {environment: [] for environment in ENVIRONMENTS}
+    over: list[Item] = []
+    for one in plan.activities:
+        if one.kind == "measure":
+            chosen = over if one.status in ENDED else going_on[_place(one)]
+            chosen.append(_measure(one, plan, words))
     blocks: list[Block] = []
-    measures = [one for one in plan.activities if one.kind == "measure"]
-    for environment in ENVIRONMENTS:
-        chosen = [one for one in measures if one.status not in ENDED and _place(one) == environment]
-        if chosen:
-            blocks.append(Heading(_environment(environment, words)))
-            blocks.append(Items(tuple(_measure(one, plan, words) for one in chosen), "tick"))
-    over = [one for one in measures if one.status in ENDED]
+    for environment, items in going_on.items():
+        if items:
+            blocks += [Heading(_environment(environment, words)), Items(tuple(items), "tick")]
     if over:
-        blocks.append(Heading(words("Done, or no longer done")))
-        blocks.append(Items(tuple(_measure(one, plan, words) for one in over)))
-    return _section("doing", words("What we do"), blocks)
+        blocks += [Heading(words["Done, or no longer done"]), Items(tuple(over))]
+    return _section("doing", words["What we do"], blocks)
 
 
 def _place(activity: Activity) -> str:
@@ -130,20 +130,20 @@ def _place(activity: Activity) -> str:
 def _environment(code: str, words: Words) -> str:
     match code:
         case "home":
-            return words("At home")
+            return words["At home"]
         case "everyday-environment":
-            return words("In early education or school")
+            return words["In early education or school"]
         case "elsewhere":
-            return words("Elsewhere")
+            return words["Elsewhere"]
         case _:
-            return words("Other things we agreed")
+            return words["Other things we agreed"]
 
 
 def _measure(one: Activity, plan: Plan, words: Words) -> Item:
-    who = words.both([*(short(party, words, plan.language) for party in one.who), one.who_text])
+    who = words.both([*[short(party, words) for party in one.who], one.who_text])
     return Item(one.text, rows(
-        Row(words("Not to be done"), words("We agreed not to do this.")) if one.forbidden else None,
-        Row(words("Who"), who or words("not agreed yet")),
+        Row(words["Not to be done"], words["We agreed not to do this."]) if one.forbidden else None,
+        Row(words["Who"], who or words["not agreed yet"]),
         _where(one, words),
         *_common(one, plan, words),
     ), strong=True)  # fmt: skip
@@ -152,36 +152,38 @@ def _measure(one: Activity, plan: Plan, words: Words) -> Item:
 def _where(one: Activity, words: Words) -> Row:
     """Headings tell it of what goes on."""
     if one.where or one.status not in ENDED or not _place(one):
-        return Row(words("Where"), one.where, own=True)
-    return Row(words("Where"), _environment(one.environment, words))
+        return Row(words["Where"], one.where, own=True)
+    return Row(words["Where"], _environment(one.environment, words))
 
 
-def _common(one: Activity, plan: Plan, words: Words) -> Iterator[Row | None]:
-    yield Row(words("When"), when(one.start, one.end, words) or one.when_text)
-    yield Row(words("Concerns"), whom(one.children, plan, words))
-    yield Row(words("More"), one.task, own=True) if one.kind == "measure" else None
-    yield Row(words("Helps with"), _numbers(one, plan, words))
-    yield _status(one, words)
-    for progress in one.progress:
-        by = short(progress.by, words, plan.language) if progress.by else ""
-        said = ", ".join(filter(None, [by, day(progress.time, words.language) if progress.time else ""]))
-        label = words("How it has gone")
-        yield Row(f"{label} ({said})" if said else label, progress.text, own=True)
+def _common(one: Activity, plan: Plan, words: Words) -> list[Row]:
+    return [
+        Row(words["When"], when(one.start, one.end, words) or one.when_text),
+        Row(words["Concerns"], whom(one.children, plan, words)),
+        Row(words["More"], one.task if one.kind == "measure" else "", own=True),
+        Row(words["Helps with"], _numbers(one, plan, words) if one.needs else ""),
+        Row(words["Status"], _status(one, words)),
+        *[_progress(progress, words) for progress in one.progress],
+    ]
 
 
-def _status(one: Activity, words: Words) -> Row | None:
-    system = "https://yhdessa.example/fhir/CodeSystem/activity-status"
-    shown = words.small({"system": system, "code": one.status}) if one.status else ""
-    return Row(words("Status"), ": ".join(filter(None, [shown, one.status_reason])))
+def _progress(progress: Progress, words: Words) -> Row:
+    by = short(progress.by, words) if progress.by else ""
+    said = ", ".join(filter(None, [by, day(progress.time, words.language) if progress.time else ""]))
+    label = words["How it has gone"]
+    return Row(f"{label} ({said})" if said else label, progress.text, own=True)
+
+
+def _status(one: Activity, words: Words) -> str:
+    shown = words.small({"system": ACTIVITY_STATUS, "code": one.status}) if one.status else ""
+    return f"{shown}: {one.status_reason}" if shown and one.status_reason else shown or one.status_reason
 
 
 def _numbers(one: Activity, plan: Plan, words: Words) -> str:
     numbers = [str(index) for index, need in enumerate(plan.needs, 1) if need.reference in one.needs]
-    if not numbers:
-        return ""
-    if len(numbers) == 1:
-        return words("point %(number)s", number=numbers[0])
-    return words("points %(number)s", number=words.both(numbers))
+    if len(numbers) > 1:
+        return words("points %(number)s", number=words.both(numbers))
+    return words("point %(number)s", number=numbers[0]) if numbers else ""
 
 
 def services(plan: Plan, words: Words, _now: Now) -> Section | None:
@@ -190,18 +192,18 @@ def services(plan: Plan, words: Words, _now: Now) -> Section | None:
     if not chosen:
         return None
     every = tuple(Item(one.text, _service_rows(one, plan, words), strong=True) for one in chosen)
-    return Section("services", words("Services and who does what"), (Items(every),))
+    return Section("services", words["Services and who does what"], (Items(every),))
 
 
 def _service_rows(one: Activity, plan: Plan, words: Words) -> tuple[Row, ...]:
     arranged = [party for party in one.who if party.kind == "organisation"]
     people = [party for party in one.who if party.kind != "organisation"]
     return rows(
-        Row(words("Arranged by"), everybody(arranged, words, plan.language)),
-        Row(words("Who"), everybody(people, words, plan.language)),
-        Row(words("Division of work"), one.task, own=True),
+        Row(words["Arranged by"], everybody(arranged, words)),
+        Row(words["Who"], everybody(people, words)),
+        Row(words["Division of work"], one.task, own=True),
         *_common(one, plan, words),
-        Row(words("Follow-up"), one.follow_up, own=True),
+        Row(words["Follow-up"], one.follow_up, own=True),
     )
 
 
@@ -209,34 +211,34 @@ def touch(plan: Plan, words: Words, _now: Now) -> Section | None:
     """How the worker contacts the family, how the family reaches the worker."""
     blocks: list[Block] = []
     for title, way in (
-        (words("How we contact you"), plan.worker_way),
-        (words("How you reach us"), plan.family_way),
+        (words["How we contact you"], plan.worker_way),
+        (words["How you reach us"], plan.family_way),
     ):
-        if way is not None and (found := _way(way, plan, words)):
+        if way is not None and (found := _way(way, words)):
             blocks += [Heading(title), Rows(found)]
     if plan.follow_up:
-        blocks.append(Heading(words("How we follow up the plan")))
+        blocks.append(Heading(words["How we follow up the plan"]))
         blocks += [Paragraph(one, own=True) for one in plan.follow_up]
-    return _section("touch", words("How we keep in touch"), blocks)
+    return _section("touch", words["How we keep in touch"], blocks)
 
 
-def _way(way: Way, plan: Plan, words: Words) -> tuple[Row, ...]:
+def _way(way: Way, words: Words) -> tuple[Row, ...]:
     # "Other" says nothing where the way is written out.
     vague = bool(way.text) and (way.method or {}).get("code") == "other"
     return rows(
-        Row(words("How"), "" if vague else words.label(way.method)),
+        Row(words["How"], "" if vague else words.label(way.method)),
         *(reach(one, words) for one in way.telecom),
-        _who(way.who, plan, words),
-        Row(words("Agreed"), way.text, own=True),
+        _who(way.who, words),
+        Row(words["Agreed"], way.text, own=True),
     )
 
 
-def _who(party: Party | None, plan: Plan, words: Words) -> Row | None:
+def _who(party: Party | None, words: Words) -> Row | None:
     """The worker who acts, or the one of the family who is contacted."""
     if party is None:
         return None
-    label = words("To whom") if party.kind in ("child", "family") else words("Who")
-    return Row(label, short(party, words, plan.language))
+    label = words["To whom"] if party.kind in ("child", "family") else words["Who"]
+    return Row(label, short(party, words))
 
 
 def assessment(plan: Plan, words: Words, _now: Now) -> Section | None:
@@ -244,12 +246,12 @@ def assessment(plan: Plan, words: Words, _now: Now) -> Section | None:
     blocks: list[Block] = []
     for form in plan.assessments:
         said = [form.about.short if form.about else "", day(form.authored, words.language) if form.authored else ""]
-        by = words("answered by %(name)s", name=short(form.by, words, plan.language)) if form.by else ""
+        by = words("answered by %(name)s", name=short(form.by, words)) if form.by else ""
         if any([*said, by]):
             blocks.append(Paragraph(", ".join(filter(None, [*said, by]))))
         found = tuple(Item(_answered(one, words)) for one in form.answers)
         blocks += [Items(found)] if found else []
-    return _section("assessment", words("What we assessed together"), blocks)
+    return _section("assessment", words["What we assessed together"], blocks)
 
 
 def _answered(one: Answer, words: Words) -> str:
@@ -259,7 +261,7 @@ def _answered(one: Answer, words: Words) -> str:
 
 def _value(value: object, words: Words) -> str:
     if isinstance(value, bool):
-        return words("Yes") if value else words("No")
+        return words["Yes"] if value else words["No"]
     if isinstance(value, dict):
         shown = value.get("display") or value.get("code") or value.get("value") or value.get("url") or ""
         return f"{shown} {value.get('unit', '')}".strip()
@@ -275,34 +277,34 @@ def team(plan: Plan, words: Words, _now: Now) -> Section | None:
     if plan.meeting is not None and plan.meeting.start:
         place = "" if plan.protected else plan.meeting.place
         blocks.append(Rows(rows(
-            Row(words("We met"), at(plan.meeting.start, words)),
-            Row(words("Place"), place),
-            Row(words("Present"), _names(plan.meeting.who, plan, words)),
+            Row(words["We met"], at(plan.meeting.start, words)),
+            Row(words["Place"], place),
+            Row(words["Present"], _names(plan.meeting.who, plan, words)),
         )))  # fmt: skip
     if plan.near is not None and not plan.team:
-        blocks.append(Rows((Row(words("Near worker"), full(plan.near, words, plan.language)),)))
+        blocks.append(Rows((Row(words["Near worker"], full(plan.near, words)),)))
     if plan.contributors:
-        blocks.append(Rows((Row(words("The plan was made by"), _names(plan.contributors, plan, words)),)))
+        blocks.append(Rows((Row(words["The plan was made by"], _names(plan.contributors, plan, words)),)))
     grown = [one for one in plan.team if one.party.kind != "child"]
     if grown:
-        head = (words("Name"), words("Role"), words("Works at"))
-        blocks.append(Heading(plan.team_name or words("The team")))
-        blocks.append(Table(head, tuple(_member_row(one, plan, words) for one in grown)))
-    return _section("team", words("The meeting and the team"), blocks)
+        head = (words["Name"], words["Role"], words["Works at"])
+        blocks.append(Heading(plan.team_name or words["The team"]))
+        blocks.append(Table(head, tuple([_member_row(one, words) for one in grown])))
+    return _section("team", words["The meeting and the team"], blocks)
 
 
 def _names(parties: Iterable[Party], plan: Plan, words: Words) -> str:
     """Whole names; roles as well where no table of the team tells them."""
     if plan.team:
-        return words.both(one.name for one in parties)
-    return words.both(full(replace(one, organisation=None), words, plan.language) for one in parties)
+        return words.both([one.name for one in parties])
+    return words.both([full(one, words, employer=False) for one in parties])
 
 
-def _member_row(member: Member, plan: Plan, words: Words) -> tuple[str, ...]:
-    roles = dict.fromkeys([role(member.party, words, plan.language), *(words.small(one) for one in member.roles)])
+def _member_row(member: Member, words: Words) -> tuple[str, ...]:
+    roles = dict.fromkeys([member.party.role, *[words.small(one) for one in member.roles]])
     said = ", ".join(filter(None, roles))
     employer = member.party.organisation
-    works_at = short(employer, words, plan.language) if employer else ""
+    works_at = short(employer, words) if employer else ""
     return member.party.name, ": ".join(filter(None, [said, member.task])), works_at
 
 
@@ -310,10 +312,10 @@ def notes(plan: Plan, words: Words, _now: Now) -> Section | None:
     """Notes that everybody may see."""
     every = []
     for note in plan.notes:
-        by = short(note.by, words, plan.language) if note.by else ""
+        by = short(note.by, words) if note.by else ""
         said = ", ".join(filter(None, [by, at(note.time, words) if note.time else ""]))
-        every.append(Item(note.text, rows(Row(words("Written by"), said))))
-    return Section("notes", words("Notes"), (Items(tuple(every)),)) if every else None
+        every.append(Item(note.text, rows(Row(words["Written by"], said))))
+    return Section("notes", words["Notes"], (Items(tuple(every)),)) if every else None
 
 
 _ORDER: tuple[Builder, ...] = (

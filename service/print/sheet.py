@@ -1,14 +1,15 @@
 """The sheet: sections and blocks in one language, ready to be laid out; PDF, HTML and narrative draw the same one.
 
-`own` marks the plan's own words, which stay in the language they were written in.
+`own` marks the plan's own words, which stay in the language they were written in. Nothing here refers in a circle, so
+none of it is looked through for garbage.
 """
 
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from msgspec import Struct
 
 
-class Row(Struct, frozen=True):
+class Row(Struct, frozen=True, gc=False):
     """A label and what it says."""
 
     label: str
@@ -16,31 +17,32 @@ class Row(Struct, frozen=True):
     own: bool = False
 
 
-class Quote(Struct, frozen=True):
+class Block(Struct, frozen=True, gc=False, tag_field="kind", tag=str.lower):
+    """What stands below something else; as JSON, its `kind` is the name of its class."""
+
+
+class Quote(Block, frozen=True):
     """Somebody's words, and whose."""
 
     text: str
     by: str
-    kind: Literal["quote"] = "quote"
 
 
-class Paragraph(Struct, frozen=True):
+class Paragraph(Block, frozen=True):
     """Running text."""
 
     text: str
     own: bool = False
     strong: bool = False
-    kind: Literal["paragraph"] = "paragraph"
 
 
-class Heading(Struct, frozen=True):
+class Heading(Block, frozen=True):
     """A heading inside a section."""
 
     text: str
-    kind: Literal["heading"] = "heading"
 
 
-class Item(Struct, frozen=True):
+class Item(Struct, frozen=True, gc=False):
     """One thing in a list, with what is known of it; `own` is about the text."""
 
     text: str
@@ -49,42 +51,35 @@ class Item(Struct, frozen=True):
     strong: bool = False
 
 
-class Items(Struct, frozen=True):
+class Items(Block, frozen=True):
     """A list; `mark` is a number, a box to tick, or a dot."""
 
     items: tuple[Item, ...]
     mark: Literal["number", "tick", "dot"] = "dot"
-    kind: Literal["items"] = "items"
 
 
-class Rows(Struct, frozen=True):
+class Rows(Block, frozen=True):
     """Labels with what they say."""
 
     rows: tuple[Row, ...]
-    kind: Literal["rows"] = "rows"
 
 
-class Table(Struct, frozen=True):
+class Table(Block, frozen=True):
     """A table with a head."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    kind: Literal["table"] = "table"
 
 
-class Card(Struct, frozen=True):
+class Card(Block, frozen=True):
     """What must be found at a glance: a heading, large lines, and the rest."""
 
     title: str
     big: tuple[str, ...]
-    blocks: tuple["Rows | Paragraph", ...] = ()
-    kind: Literal["card"] = "card"
+    blocks: tuple[Block, ...] = ()
 
 
-Block: TypeAlias = Quote | Paragraph | Heading | Items | Rows | Table | Card
-
-
-class Section(Struct, frozen=True):
+class Section(Struct, frozen=True, gc=False):
     """A part of the sheet. Cards stand side by side and bring their own headings, so their section has no title."""
 
     key: str
@@ -92,7 +87,7 @@ class Section(Struct, frozen=True):
     blocks: tuple[Block, ...]
 
 
-class Sheet(Struct, frozen=True):
+class Sheet(Struct, frozen=True, gc=False):
     """The whole; `banners` say what kind of paper this is (a copy, a draft), `footer` stands on every page.
 
     `page` holds `{page}` and `{pages}`.

@@ -1,18 +1,16 @@
 """The children's own views: what each said, how it was asked, who heard it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from service.print.model import View
 from service.print.people import People
-from service.print.resources import Resource, extensions, first_text, parts
+from service.print.resources import Parts, Resource, first_text
 
 
-def views(plan: Resource, people: People) -> Iterator[View]:
+def views(every: Iterable[Parts], plan: Resource, people: People) -> Iterator[View]:
     """Every view with words in it, in the order of the plan."""
-    for extension in extensions(plan, "childs-view"):
-        found = parts(extension)
-        text = first_text(found, "text")
-        if text:
+    for found in every:
+        if text := first_text(found, "text"):
             yield View(
                 next(iter(people.parties(found.get("child", ()), plan)), None),
                 text,

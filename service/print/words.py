@@ -16,20 +16,25 @@ from service import assets
 LOCALE = Path(__file__).parent / "locale"
 
 
-class Words:
-    """Sentences and labels in one language (`fi`, `sv` or `en`)."""
+class Words(dict[str, str]):
+    """Sentences and labels in one language (`fi`, `sv` or `en`).
 
-    __slots__ = ("_catalogue", "_labels", "language")
+    `words["Who"]` is a sentence (English is the key) in this language; one that there is not, that sentence itself.
+    """
+
+    __slots__ = ("_labels", "language")
 
     def __init__(self, language: str) -> None:
+        super().__init__(_sentences(language))
         self.language = language
-        self._catalogue = catalogue(language)
         self._labels = _designations(language)
 
+    def __missing__(self, sentence: str) -> str:
+        return sentence
+
     def __call__(self, sentence: str, **values: str) -> str:
-        """The sentence (English is the key) in this language, with `%(name)s` filled."""
-        text = self._catalogue[sentence]
-        return text % values if values else text
+        """The sentence with `%(name)s` filled."""
+        return self[sentence] % values
 
     def label(self, coding: Mapping[str, Any] | None) -> str:
         """What a Coding is called; its own display where the code system is not ours."""
@@ -42,14 +47,14 @@ class Words:
 
     def small(self, coding: Mapping[str, Any] | None) -> str:
         """The same for the middle of a sentence: no capital at the beginning."""
-        return _small(self.label(coding))
+        return _small(self.label(coding)) if coding else ""
 
     def both(self, values: Iterable[str]) -> str:
         """`a`, `a and b`, `a, b and c`."""
-        every = [one for one in values if one]
+        every = [*filter(None, values)]
         if len(every) < 2:
             return "".join(every)
-        return self("%(first)s and %(last)s", first=", ".join(every[:-1]), last=every[-1])
+        return self["%(first)s and %(last)s"] % {"first": ", ".join(every[:-1]), "last": every[-1]}
 
 
 @functools.lru_cache(maxsize=4096)
@@ -63,21 +68,12 @@ def words(language: str) -> Words:
     return Words(language)
 
 
-class Catalogue(dict[str, str]):
-    """Sentence by sentence; where it has none, that is the sentence itself."""
-
-    def __missing__(self, sentence: str) -> str:
-        return sentence
-
-
-@functools.cache
-def catalogue(language: str) -> Catalogue:
-    """The sentences of a language; none for English, which the program itself is written in."""
-    file = LOCALE / language / "LC_MESSAGES" / "print.po"
+def _sentences(language: str) -> Mapping[str, str]:
+    """Our sentences in a language; none for English, which the program itself is written in."""
     if language == "en":
-        return Catalogue()
-    with file.open("rb") as stream:
-        return Catalogue({str(one.id): str(one.string) for one in read_po(stream, locale=language) if one.id})
+        return {}
+    with (LOCALE / language / "LC_MESSAGES" / "print.po").open("rb") as stream:
+        return {str(one.id): str(one.string) for one in read_po(stream, locale=language) if one.id}
 
 
 @functools.cache
