@@ -6,12 +6,16 @@ They are written only where YHDESSA_BENCH_FIGURES=1, so that a quick run on a bu
 import json
 import os
 import platform
+import statistics
 import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "figures.json"
+_CALLS = 10_000_000
 
 
 def note(name: str, **values: float) -> None:
@@ -36,11 +40,36 @@ def peak() -> float:
     raise RuntimeError("this kernel does not say how much memory a process had")
 
 
+def pace() -> tuple[float, float]:
+    """Nanoseconds that a call of an empty function takes: one process alone, and as many at once as there are cores.
+
+    What two figures of different machines are to be compared by. Where the second is far above the first, the cores are
+    threads of fewer real ones.
+    """
+    with ProcessPoolExecutor(cores()) as pool:
+        alone = pool.submit(_calls).result()
+        return alone, statistics.median(pool.map(_calls, [_CALLS] * cores()))
+
+
+def _calls(many: int = _CALLS) -> float:
+    def empty() -> None:
+        pass
+
+    start = time.process_time()
+    for _ in range(many):
+        empty()
+    return (time.process_time() - start) / many * 1e9
+
+
 def machine() -> str:
     """Processor, cores, Python."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     version = ".".join(map(str, sys.version_info[:2]))
-    return f"{_processor()}, {cores} cores, Python {version}"
+    return f"{_processor()}, {cores()} cores, Python {version}"
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _processor() -> str:
