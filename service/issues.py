@@ -25,6 +25,7 @@ COLUMN_EXTENSION = "http://hl7.org/fhir/StructureDefinition/operationoutcome-iss
 # The last net under every text that leaves: whatever looks like a HETU (or one with a typing error in its last
 # character) is masked, even where a caller forgot to.
 _HETU = re.compile(r"(?<![0-9A-Za-z])[0-3]\d[01]\d\d\d[-+A-FU-Y]\d{3}[0-9A-Za-z](?![0-9A-Za-z])", re.IGNORECASE)
+_SHORTEST = 11
 _TEXTS = Path(__file__).parent / "texts"
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 
@@ -97,7 +98,7 @@ def issue(
 
 def masked(text: str) -> str:
     """`text` with everything that looks like a Finnish personal identity code (HETU) masked."""
-    return _HETU.sub("******-****", text)
+    return _HETU.sub("******-****", text) if len(text) >= _SHORTEST else text
 
 
 def has_errors(issues: Iterable[Issue]) -> bool:
@@ -109,8 +110,13 @@ def outcome(issues: Iterable[Issue], language: str = "en") -> dict[str, Any]:
     """An OperationOutcome (https://hl7.org/fhir/R4/operationoutcome.html); all well is one `information` issue."""
     rows = [_outcome_issue(found, language) for found in issues]
     if not rows:
-        rows = [_outcome_issue(issue("general.all-ok"), language)]
+        rows = [_outcome_issue(_all_ok(), language)]
     return {"resourceType": "OperationOutcome", "issue": rows}
+
+
+@functools.cache
+def _all_ok() -> Issue:
+    return issue("general.all-ok")
 
 
 def _outcome_issue(found: Issue, language: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from flask import Response
 from werkzeug.datastructures import LanguageAccept, MIMEAccept
 from werkzeug.exceptions import BadRequest, NotAcceptable, RequestEntityTooLarge
-from werkzeug.http import parse_accept_header
+from werkzeug.http import parse_accept_header, parse_options_header
 
 from service.api.call import call
 from service.fhir.json import encode, pretty
@@ -32,6 +32,7 @@ _SAME = {
     "application/jsonl": NDJSON,
     "application/fhir+ndjson": NDJSON,
 }
+_CHARSETS = ("utf-8", "utf8", "us-ascii")
 
 
 class Answer(Response):
@@ -41,10 +42,11 @@ class Answer(Response):
 
     def get_wsgi_response(self, environ: "WSGIEnvironment") -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
         body: Any = self.response
-        headers = self.headers
-        is_ready = type(body) is list and self.status_code in (200, 201) and "Location" not in headers
-        if is_ready and environ["REQUEST_METHOD"] != "HEAD":
-            return body, self.status, [*headers, *self.further]
+        names = {name.lower() for name, _ in self.headers}
+        # Only of a body that was given in one piece is the length known: it is encoded.
+        is_ready = "content-length" in names and "location" not in names and type(body) is list
+        if is_ready and self.status_code in (200, 201) and environ["REQUEST_METHOD"] != "HEAD":
+            return body, self.status, [*self.headers, *self.further]
         parts, status, made = super().get_wsgi_response(environ)
         return parts, status, [*made, *self.further]
 
@@ -94,19 +96,26 @@ def fhir_wanted() -> str:
 def sent() -> str:
     """The media type of this request's body, in its usual spelling; empty where it is not one we can decode."""
     one = call()
-    request = one.request
-    mimetype = request.mimetype.lower()
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
     plain = one.header("Content-Encoding", "identity").lower() in ("", "identity")
-    return _SAME.get(mimetype, mimetype) if plain and charset in ("utf-8", "utf8", "us-ascii") else ""
+    return _media(one.request.environ.get("CONTENT_TYPE", "")) if plain else ""
+
+
+@functools.lru_cache(256)
+def _media(header: str) -> str:
+    """The media type that a header names; empty where its characters are not in UTF-8."""
+    named, params = parse_options_header(header)
+    mimetype = named.lower()
+    return _SAME.get(mimetype, mimetype) if params.get("charset", "utf-8").lower() in _CHARSETS else ""
 
 
 def body() -> bytes:
     """The body of this request, at most `max_body` bytes of it; torn or too long a body ends the request."""
     one = call()
-    most = one.app.config["MAX_BODY"]
+    request, most = one.request, one.app.config["MAX_BODY"]
+    if _is_bounded(request.environ, most):
+        request.stream = request.environ["wsgi.input"]  # It ends by itself: no other needs to be laid around it.
     try:
-        data = one.request.get_data()
+        data = request.get_data()
         if len(data) > most:
             raise RequestEntityTooLarge
     except RequestEntityTooLarge:
@@ -115,6 +124,13 @@ def body() -> bytes:
     except OSError:
         raise BadRequest from None  # The client went away in the middle.
     return data
+
+
+def _is_bounded(environ: "WSGIEnvironment", most: int) -> bool:
+    """Whether the server reads a body of a declared length that is not too long, and no further."""
+    declared = environ.get("CONTENT_LENGTH", "")
+    ends = "wsgi.input_terminated" in environ and "HTTP_TRANSFER_ENCODING" not in environ
+    return ends and declared.isdecimal() and int(declared) <= most
 
 
 def drain() -> None:

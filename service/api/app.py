@@ -195,7 +195,7 @@ def _end(response: Answer) -> Answer:
     if request.blueprint in AUDITED:
         response = auditing.finish(response)
     there = {name.lower() for name, _ in response.headers}
-    response.further = [*(pair for name, pair in _ALWAYS.items() if name not in there), ("X-Request-Id", one.id)]
+    response.further = [pair for name, pair in _ALWAYS.items() if name not in there] + [("X-Request-Id", one.id)]
     if "vary" in there:
         response.vary.update(_VARY)
     # The route and not the path: a path may hold a person's id.

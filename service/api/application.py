@@ -1,15 +1,19 @@
-"""Flask without what nobody uses here, which would be asked about at each request: sessions, coroutines, host names.
+"""Flask without what nobody uses here, which would be asked about at each request.
+
+Sessions, coroutines, names of hosts, and what is done around the requests of one blueprint alone.
 
 https://flask.palletsprojects.com/en/stable/api/#flask.Flask
 """
 
+import functools
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from flask import Flask, Request
+from flask import Flask, Request, Response
 from flask.ctx import RequestContext
 from flask.sessions import NullSession, SessionInterface
+from flask.typing import ResponseReturnValue
 from werkzeug.routing import MapAdapter
 from werkzeug.wsgi import get_host
 
@@ -17,6 +21,9 @@ from service.api.answers import Answer
 from service.api.call import CALL, OVER, Call
 from service.api.caller import NOBODY
 from service.api.use import Use
+
+# What of an environment says by which name the service was reached.
+_ADDRESS = ("wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT")
 
 
 class _NoSessions(SessionInterface):
@@ -42,8 +49,21 @@ class Application(Flask):
         CALL.set(Call(self, made.request, time.perf_counter(), Use(), NOBODY))
         return made
 
-    def do_teardown_request(self, *error: Any) -> None:
-        super().do_teardown_request(*error)
+    def preprocess_request(self) -> ResponseReturnValue | None:
+        for hook in self.before_request_funcs[None]:
+            done: Any = hook()
+            if done is not None:
+                return cast(ResponseReturnValue, done)
+        return None
+
+    def process_response(self, response: Response) -> Response:
+        for hook in reversed(self.after_request_funcs[None]):
+            response = cast(Any, hook)(response)
+        return response
+
+    def do_teardown_request(self, exc: BaseException | None = None) -> None:
+        for hook in reversed(self.teardown_request_funcs[None]):
+            hook(exc)
         # The body of a request must not be kept until the thread has another one.
         CALL.set(OVER)
 
@@ -52,7 +72,7 @@ class Application(Flask):
         if request is None:
             return None
         # A name that cannot be one ends the request.
-        request.host = get_host(request.environ)
+        request.host = _host(*map(request.environ.get, _ADDRESS))
         return MapAdapter(
             self.url_map,
             request.host,
@@ -65,3 +85,9 @@ class Application(Flask):
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func
+
+
+# A client says the same each time.
+@functools.lru_cache(256)
+def _host(*said: Any) -> str:
+    return get_host({name: value for name, value in zip(_ADDRESS, said, strict=True) if value is not None})

@@ -92,7 +92,7 @@ class Authority:
     def caller(self, token: str, issuer: str, audience: str) -> Caller:
         """Who sends this access token; `issuer` and `audience` are our own names. Raises `TokenError`."""
         claims = self._claims(token, issuer, audience)
-        scopes = tuple(_understood(str(claims.get("scope", ""))))
+        scopes = _understood(str(claims.get("scope", "")))
         if claims["iss"] == issuer:
             one = self.client(str(claims.get("sub")))
             if one is None:
@@ -154,9 +154,10 @@ def _foreign(claims: dict[str, Any], one: Issuer, scopes: tuple[Scope, ...]) -> 
     return Caller(f"{one.issuer}#{id_}", organisation.removeprefix("urn:oid:"), role, scopes)
 
 
-def _understood(text: str) -> list[Scope]:
+@functools.lru_cache(256)
+def _understood(text: str) -> tuple[Scope, ...]:
     """The scopes that mean something here; another server may give others beside them."""
-    return [scope for one in text.split() for scope in (read_scopes(one) or ())]
+    return tuple(scope for one in text.split() for scope in (read_scopes(one) or ()))
 
 
 def _trim(known: "OrderedDict[str, Any]") -> None:

@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response
 
 from service.accept import accept, rehearse
 from service.api import auditing
 from service.api.answers import FHIR, JSON, NDJSON, answer, body, fhir, language, sent, wanted
+from service.api.call import call
 from service.api.caller import caller, may
 from service.api.context import store
 from service.api.engine import engine
@@ -44,7 +45,7 @@ def take(text: bytes, *, dry_run: bool, whole: bool, event: bool) -> Accepted:
     if dry_run:
         done = rehearse(engine().converter, text, only=only, activity_style=style)
     else:
-        by, moment = caller(), current_app.extensions["yhdessa-clock"]()
+        by, moment = caller(), call().app.extensions["yhdessa-clock"]()
         entry = auditing.event() if event else None
         done = accept(
             engine().converter,
@@ -57,11 +58,12 @@ def take(text: bytes, *, dry_run: bool, whole: bool, event: bool) -> Accepted:
             only=only,
             activity_style=style,
         )
-        if event and done.status in ("created", "updated"):
-            auditing.use().is_recorded = True
-    for reference in (*done.resources, *done.written):
-        auditing.use().mention(reference, None)
-    auditing.use().of(*{one.stored.organisation for one in done.written.values() if one.stored is not None})
+    used = auditing.use()
+    used.is_recorded = event and not dry_run and done.status in ("created", "updated")
+    if not used.is_recorded:
+        for reference in (*done.resources, *done.written):
+            used.mention(reference, None)
+        used.of(*{one.stored.organisation for one in done.written.values() if one.stored is not None})
     count_document(done.status, done.issues)
     return done
 
@@ -82,9 +84,10 @@ def _only() -> str | None:
 def documents() -> Response:
     auditing.begin("documents", "C")
     _check_query()
-    if sent() == NDJSON:
+    given = sent()
+    if given == NDJSON:
         return _many()
-    if sent() not in (JSON, FHIR):
+    if given not in (JSON, FHIR):
         raise refused("http.media-type", possible=", ".join((JSON, NDJSON)))
     chosen = wanted(JSON, FHIR)
     if chosen is None:
@@ -124,7 +127,8 @@ def _delivery(one: Delivery) -> dict[str, Any]:
 
 
 def _check_query() -> None:
-    for name, value in request.args.items():
+    request = call().request
+    for name, value in request.args.items() if request.query_string else ():
         if name == "dry-run" and value not in ("true", "false"):
             raise refused("http.parameter-value", name=name, expected="`true` or `false`")
         if name not in ("dry-run", "_format", "_pretty"):
@@ -132,7 +136,7 @@ def _check_query() -> None:
 
 
 def _dry_run() -> bool:
-    return request.args.get("dry-run") == "true"
+    return call().parameter("dry-run", None) == "true"
 
 
 def _many() -> Response:

@@ -62,9 +62,19 @@ def _of(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
 
 def count_document(status: str, issues: Iterable[Issue]) -> None:
     """Count a source document and what was found in it."""
-    DOCUMENTS.labels(status).inc()
+    _documents(status).inc()
     for one in issues:
-        FINDINGS.labels(one.key, one.severity).inc()
+        _findings(one.key, one.severity).inc()
+
+
+@functools.cache
+def _documents(status: str) -> Counter:
+    return DOCUMENTS.labels(status)
+
+
+@functools.cache
+def _findings(key: str, severity: str) -> Counter:
+    return FINDINGS.labels(key, severity)
 
 
 class _Sizes(Collector):

@@ -92,9 +92,9 @@ class Response(wsgi.Response):  # type: ignore[misc]
 
     def _head(self) -> bytes:
         connection = "close" if self.should_close() else "keep-alive"
-        lines = [f"HTTP/1.1 {self.status}", f"Server: {self.version}", f"Date: {_date(int(time.time()))}"]
-        lines += [f"Connection: {connection}", *(f"{name}: {value}" for name, value in self.headers), "", ""]
-        return "\r\n".join(lines).encode("latin-1")
+        first = f"HTTP/1.1 {self.status}\r\nServer: {self.version}\r\nDate: {_date(int(time.time()))}\r\n"
+        lines = [f"{name}: {value}\r\n" for name, value in self.headers]
+        return f"{first}Connection: {connection}\r\n{''.join(lines)}\r\n".encode("latin-1")
 
 
 @functools.lru_cache(1)

@@ -13,13 +13,13 @@ _MOST = 1000
 
 @dataclass(slots=True)
 class Use:
-    """What the call in hand does, as far as it is known."""
+    """What the call in hand does, as far as it is known; what it is about stands in its order, each once."""
 
     interaction: str = "operation"
     action: str = "E"
     description: str = ""
-    entities: list[str] = field(default_factory=list)
-    patients: list[str] = field(default_factory=list)
+    entities: dict[str, None] = field(default_factory=dict)
+    patients: dict[str, None] = field(default_factory=dict)
     providers: list[str] = field(default_factory=list)
     keys: tuple[str, ...] = ()
     is_recorded: bool = False
@@ -35,10 +35,11 @@ class Use:
         self.providers += [one for one in organisations if one and one not in self.providers]
 
     def mention(self, reference: str, body: bytes | None) -> None:
-        if len(self.entities) < _MOST and reference not in self.entities:
-            self.entities.append(reference)
+        if len(self.entities) < _MOST:
+            self.entities[reference] = None
         about = {match[1].decode() for match in _ABOUT.finditer(body)} if body else set()
         if reference.startswith("Patient/"):
             about.add(reference)
         if about:
-            self.patients += sorted(about.difference(self.patients))[: _MOST - len(self.patients)]
+            more = sorted(about.difference(self.patients))[: _MOST - len(self.patients)]
+            self.patients.update(dict.fromkeys(more))
