@@ -17,7 +17,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from service.fhir.json import canonical
 from service.issues import Issue, issue
-from service.store.bulk import insert_rows
+from service.store.bulk import insert_all
 from service.store.engine import Database
 from service.store.raw import Statement
 from service.store.tables import audit, audit_entity, audit_head
@@ -128,8 +128,7 @@ def record(
         last = _seal(last, content, detail)
         rows.append((*content, detail, last))
         named.update((one, seq) for one in (*event.detail.entities, *event.detail.patients))
-    insert_rows(connection, audit, _COLUMNS, rows)
-    insert_rows(connection, audit_entity, ("reference", "seq"), sorted(named))
+    insert_all(connection, [(audit, _COLUMNS, rows), (audit_entity, ("reference", "seq"), sorted(named))])
     _MOVE(connection, to_seq=seq, to_hash=last)
     return [row[1] for row in rows]
 

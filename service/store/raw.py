@@ -5,7 +5,7 @@ Building and compiling a statement at each call costs many times what the databa
 
 import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from sqlalchemy import BindParameter, ClauseElement, Connection, bindparam
@@ -26,6 +26,7 @@ class Bare:
 
     connection: DBAPIConnection
     dialect: Dialect
+    info: dict[str, Any] = field(default_factory=dict)
 
 
 class Statement:
@@ -72,11 +73,13 @@ class Among:
 
 
 def run(connection: Connection, text: str, values: Sequence[Any], **options: Any) -> list[Row]:
-    """Execute `text`, which `compiled` gave; gives the rows, where it has any. `options` are the driver's."""
-    cursor = connection.connection.cursor()
+    """Execute `text`, which `compiled` gave; gives the rows, where it has any. `options` are psycopg's."""
     try:
+        if connection.dialect.name == "sqlite":
+            return cast(list[Row], connection.connection.cursor().execute(text, values).fetchall())
+        cursor = _kept(connection)
         cursor.execute(text, values, **options)
-        return list(cursor.fetchall()) if cursor.description else []
+        return [] if cursor.rownumber is None else cast(list[Row], cursor.fetchall())
     except connection.dialect.loaded_dbapi.Error as error:
         raise _failed(connection, text, error) from error
 
@@ -91,6 +94,14 @@ def run_many(connection: Connection, text: str, rows: Sequence[Sequence[Any]]) -
         raise _failed(connection, text, error) from error
 
 
+def _kept(connection: Connection) -> Any:
+    """A cursor of psycopg; to make one, and to describe what it has found, takes as long as a small statement."""
+    found = connection.info.get("cursor")
+    if found is None:
+        found = connection.info["cursor"] = connection.connection.cursor(binary=True)
+    return found
+
+
 def _failed(connection: Connection, text: str, error: Exception) -> BaseException:
     """The same as SQLAlchemy raises."""
     return DBAPIError.instance(text, None, error, connection.dialect.loaded_dbapi.Error, hide_parameters=True)
@@ -98,7 +109,7 @@ def _failed(connection: Connection, text: str, error: Exception) -> BaseExceptio
 
 def compiled(backend: str, statement: ClauseElement) -> tuple[str, list[str], dict[str, Any]]:
     """Text, the names of its parameters in their order, and the values of those that nobody has to give."""
-    made = cast(SQLCompiler, statement.compile(dialect=_dialect(backend)))
+    made = cast(SQLCompiler, statement.compile(dialect=dialect(backend)))
     asked = {name for name, one in made.binds.items() if one.required}
     # Lists that stand in the statement itself are written out for as many values as they have.
     whole = made.construct_expanded_state(dict.fromkeys(asked))
@@ -107,6 +118,7 @@ def compiled(backend: str, statement: ClauseElement) -> tuple[str, list[str], di
 
 
 @functools.cache
-def _dialect(backend: str) -> Dialect:
+def dialect(backend: str) -> Dialect:
+    """How statements are written for `sqlite` or `postgresql` and its driver."""
     kind, style = ("sqlite", "qmark") if backend == "sqlite" else ("postgresql.psycopg", "format")
     return cast(Dialect, registry.load(kind)(paramstyle=style))

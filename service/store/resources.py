@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, and_, bindparam, delete, func, select,
 
 from service.fhir.json import encode
 from service.store import cuts
-from service.store.bulk import insert_rows
+from service.store.bulk import Batch, insert_all, insert_rows
 from service.store.engine import Again
 from service.store.parameters import Parameters
 from service.store.raw import Among, Statement
@@ -185,8 +185,8 @@ def put(
     rids = _insert(connection, fresh, author, now)
     news = [_news(one, rids[one.change.key], 1, now, "created", author.organisation) for one in fresh] + moved
     _move(connection, moved)
-    _keep(connection, news, author, origin)
-    _index(connection, news, stale)
+    _clear(connection, stale)
+    insert_all(connection, [_versions(news, author, origin), *_indexed(news)])
     results |= {one.prepared.change.key: Written(one.status, one.stored) for one in news}
     return results, rids
 
@@ -249,25 +249,27 @@ def _move(connection: Connection, news: Sequence[_News]) -> None:
         raise Again
 
 
-def _keep(connection: Connection, news: Sequence[_News], author: Author, origin: Origin | None) -> None:
+def _versions(news: Sequence[_News], author: Author, origin: Origin | None) -> Batch:
     document = (None, None) if origin is None else (origin.did, origin.version)
     by = (author.client, author.organisation, *document)
     rows = [
         (one.rid, one.stored.version, one.stored.type, one.stored.method, one.stored.updated, one.stored.body, *by)
         for one in news
     ]
-    insert_rows(connection, version, _VERSION_COLUMNS, rows)
+    return version, _VERSION_COLUMNS, rows
 
 
-def _index(connection: Connection, news: Sequence[_News], stale: Sequence[int]) -> None:
+def _clear(connection: Connection, stale: Sequence[int]) -> None:
     if stale:
         for clear in _CLEAR.values():
             clear(connection, stale)
+
+
+def _indexed(news: Sequence[_News]) -> list[Batch]:
     rows = Rows()
     for one in news:
         one.prepared.index(one.rid, rows)
-    for name, table in INDEXES.items():
-        insert_rows(connection, table, _INDEX_COLUMNS[name], sorted(getattr(rows, name)))
+    return [(table, _INDEX_COLUMNS[name], sorted(getattr(rows, name))) for name, table in INDEXES.items()]
 
 
 def stored_of(row: Any) -> Stored:
