@@ -152,9 +152,10 @@ def _enqueue(
     now: int,
 ) -> list[Delivery]:
     """The outbox rows of the document's plans, after what follows for them from its plans and permissions."""
-    reconcile.settle(connection, results, now, here=here, family=document.family)
-    plans = [reference for reference in here if reference.startswith("CarePlan/")]
-    return outbox.of(connection, plans) if plans else []
+    new = reconcile.settle(connection, results, now, here=here, family=document.family)
+    others = [reference for reference in here if reference.startswith("CarePlan/") and reference not in new]
+    rows = [*(row for rows in new.values() for row in rows), *outbox.of(connection, others)]
+    return sorted(rows, key=lambda one: one.id or 0)
 
 
 def unchanged(connection: Connection, document: Document, did: int) -> Accepted:

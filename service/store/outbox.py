@@ -5,10 +5,12 @@
 A row that is leased is `waiting` as well; `doubt` says that its receiver may have it without our knowing.
 """
 
+import operator
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import BindParameter, Connection, Select, and_, func, literal_column, or_, select, update
 
 from service.fhir.json import parse
@@ -27,8 +29,7 @@ WITHDRAWAL = "withdrawal"
 NOTIFICATION = "notification"
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """One row: `receiver` is an organisation's OID (or its reference, where it has none); times in microseconds.
 
     `status` is what came of the last attempt: what the receiver answered, or the key of an issue.
@@ -62,8 +63,9 @@ class Delivery:
         return self.state == WAITING and self.lease_until is not None and self.lease_until > now
 
 
-_COLUMNS = tuple(one.name for one in fields(Delivery))
+_COLUMNS = Delivery.__struct_fields__
 _WRITTEN = tuple(name for name in _COLUMNS if name != "id")
+_VALUES = operator.attrgetter(*_WRITTEN)
 COLUMNS = tuple(outbox.c[name] for name in _COLUMNS)
 
 
@@ -78,7 +80,7 @@ def enqueue(connection: Connection, deliveries: Sequence[Delivery], now: int) ->
     """Write the rows that are not there yet; gives those, with their ids."""
     if not deliveries:
         return []
-    rows = [tuple(now if name == "created" else getattr(one, name) for name in _WRITTEN) for one in deliveries]
+    rows = [_VALUES(msgspec.structs.replace(one, created=now)) for one in deliveries]
     return [of_columns(row) for row in insert_rows(connection, outbox, _WRITTEN, rows, returning=_COLUMNS)]
 
 

@@ -7,7 +7,7 @@ A permission whose time is over stops what waits and withdraws nothing: what was
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
@@ -51,8 +51,11 @@ def settle(
     *,
     here: Mapping[str, Resource] | None = None,
     family: str | None = None,
-) -> None:
-    """Bring the outbox in line with what was just written. `here` are resources that are known already."""
+) -> dict[str, list[Delivery]]:
+    """Bring the outbox in line with what was just written. `here` are resources that are known already.
+
+    Gives the rows of each plan that is new, by its reference.
+    """
     known = here or {}
     changed = {key: one for key, one in written.items() if one.status in ("created", "updated", "deleted")}
     plans = {key[1]: one.stored for key, one in changed.items() if key[0] == "CarePlan"}
@@ -60,8 +63,12 @@ def settle(
         if key[0] == "Consent":
             for reference_ in _about(connection, key, one, known):
                 plans.setdefault(reference_.partition("/")[2])
-    for id_ in sorted(plans):
-        reconcile(connection, id_, now, here=known, family=family, stored=plans[id_])
+    new: dict[str, list[Delivery]] = {}
+    for id_, stored in sorted(plans.items()):
+        added = reconcile(connection, id_, now, here=known, family=family, stored=stored)
+        if stored is not None and stored.version == 1:
+            new[stored.reference] = added
+    return new
 
 
 def reconcile(
@@ -72,21 +79,23 @@ def reconcile(
     here: Mapping[str, Resource],
     family: str | None = None,
     stored: Stored | None = None,
-) -> None:
+) -> list[Delivery]:
     """Bring the outbox in line with what the store says now of the plan `id_` and of the permissions for it.
 
-    `stored` is the plan where this transaction has just written it; nobody else can change it then.
+    `stored` is the plan where this transaction has just written it; nobody else can change it then. Gives the rows that
+    are added.
     """
+    is_new = stored is not None and stored.version == 1
     stored = stored or _locked(connection, ("CarePlan", id_))
     if stored is None:
-        return
+        return []
     reference_ = stored.reference
     plan = None if stored.deleted else here.get(reference_) or stored.resource()
     who = NOBODY if plan is None else _granted(connection, plan, stored.organisation, here, now)
-    # Locked: a worker either has a row in hand by now, or meets it as it is left here.
-    have = outbox.of(connection, [reference_], lock=True)
+    # Locked: a worker either has a row in hand by now, or meets it as it is left here. Of a new plan there is none yet.
+    have = [] if is_new else outbox.of(connection, [reference_], lock=True)
     if not have and not who.recipients:
-        return
+        return []
     name = have[0].family if have else family or families.of_plan(connection, id_, plan or {}, stored.organisation)
     case = _Case(connection, reference_, stored.version, name, RETIRED if plan is None else NO_LONGER, now)
     for receiver in sorted({*who.recipients, *(one.receiver for one in have)}):
@@ -96,6 +105,7 @@ def reconcile(
             case.give(receiver, own, grant)
         else:
             case.take_back(receiver, own, lapsed=receiver in who.lapsed)
+    return outbox.enqueue(connection, case.added, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +118,7 @@ class _Case:
     family: str
     reason: str
     now: int
+    added: list[Delivery] = field(default_factory=list)
 
     def give(self, receiver: str, own: Sequence[Delivery], grant: Grant) -> None:
         """The receiver is to have the plan as it is now."""
@@ -150,7 +161,7 @@ class _Case:
         made = Delivery(
             receiver, self.family, self.reference, self.version, payload, not_before, turn=turn, terms=terms
         )
-        outbox.enqueue(self.connection, [made], self.now)
+        self.added.append(made)
 
     def _only_given_with(self, receiver: str, own: Iterable[Delivery]) -> set[Key]:
         """What the receiver was given with this plan and with no other of the family that it still has."""
