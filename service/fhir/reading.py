@@ -58,8 +58,9 @@ def ours(holder: Any) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     if type(holder) is dict and "extension" in holder:
         for one in objects(holder, "extension"):
-            if (name := _own_name(one)) and (value := value_of(one)) is not None:
-                found.setdefault(name, []).append(value)
+            url = one.get("url")
+            if type(url) is str and _OURS in url and (value := value_of(one)) is not None:
+                found.setdefault(url.rpartition(_OURS)[2], []).append(value)
     return found
 
 
@@ -67,14 +68,9 @@ def ours_in_parts(holder: Any) -> dict[str, list[dict[str, list[Any]]]]:
     """The parts (see `parts`) of all our complex extensions by the names of the extensions."""
     found: dict[str, list[dict[str, list[Any]]]] = {}
     for one in objects(holder, "extension"):
-        if "extension" in one and (name := _own_name(one)):
-            found.setdefault(name, []).append(parts(one))
+        if "extension" in one and type(url := one.get("url")) is str and _OURS in url:
+            found.setdefault(url.rpartition(_OURS)[2], []).append(parts(one))
     return found
-
-
-def _own_name(extension: Mapping[str, Any]) -> str:
-    url = extension.get("url")
-    return url.rpartition(_OURS)[2] if type(url) is str and _OURS in url else ""
 
 
 def text_of(holder: Any, name: str) -> str:

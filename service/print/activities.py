@@ -73,7 +73,7 @@ def _activity(one: Resource, inside: Resource, beside: Resource, plan: Resource,
         task=task,
         follow_up=first_text(said, "follow-up"),
         children=people.parties(said["also-concerns"]) if "also-concerns" in said else (),
-        progress=tuple(_progress(one, people)),
+        progress=tuple(_progress(one, people)) if "progress" in one or "outcomeCodeableConcept" in one else (),
         forbidden=holder.get("doNotPerform") is True,
     )
 

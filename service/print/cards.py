@@ -4,8 +4,8 @@ from datetime import datetime
 
 from service.print.dates import HELSINKI, clock, moment, weekday
 from service.print.model import Contact, Party, Plan, Telecom
-from service.print.saying import everybody, full, reach, rows, short
-from service.print.sheet import Card, Paragraph, Row, Rows
+from service.print.saying import OWN, everybody, full, reach, rows, short
+from service.print.sheet import Card, Paragraph, Rows
 from service.print.words import Words
 
 GONE = frozenset({"cancelled", "noshow"})
@@ -58,13 +58,14 @@ def _contact(plan: Plan, words: Words, now: datetime | None) -> Card:
         words["The time is not confirmed yet."] if contact.status in _UNCONFIRMED else "",
     ]
     found = rows(
-        Row(words["How"], words.label(contact.method)),
-        Row(words["Phone"], contact.phone),
-        Row(words["Link"], contact.link),
-        Row(words["Joining"], contact.joining, own=True),
-        Row(words["Place"], "" if plan.protected else contact.place),
-        Row(words["With"], everybody(contact.who, words)),
-        Row(words["About"], contact.text, own=True),
+        words,
+        ("How", words.label(contact.method)),
+        ("Phone", contact.phone),
+        ("Link", contact.link),
+        ("Joining", contact.joining, OWN),
+        ("Place", "" if plan.protected else contact.place),
+        ("With", everybody(contact.who, words)),
+        ("About", contact.text, OWN),
     )
     texts = tuple([Paragraph(one) for one in (*filter(None, remarks), *asked)])
     return Card(title, tuple(filter(None, big)), (Rows(found), *texts) if found else texts)

@@ -50,6 +50,7 @@ def gather(plan: Resource, resources: Resources, words: Words, now: datetime | N
     """
     language = string(plan, "language")[:2]
     people, said, in_parts = People(resources, words, language), ours(plan), ours_in_parts(plan)
+    beside = [resources.find(ref, plan) for ref in objects(plan, "supportingInfo")]
     teams = [team for ref in objects(plan, "careTeam") if (team := resources.find(ref, plan))]
     members = _members(teams, people, now)
     tags, period = objects(part(plan, "meta"), "tag"), part(plan, "period")
@@ -72,7 +73,7 @@ def gather(plan: Resource, resources: Resources, words: Words, now: datetime | N
         family_way=_way(in_parts.get("family-reaches-worker", ()), people, plan),
         follow_up=tuple([one.strip() for one in said.get("follow-up", ()) if isinstance(one, str)]),
         contacts=tuple(_contacts(plan, resources, people)),
-        meeting=_meeting(plan, resources, people),
+        meeting=_meeting(beside, resources, people),
         team=members,
         team_name=next((name for team in teams if (name := string(team, "name"))), ""),
         contributors=contributors,
@@ -80,7 +81,7 @@ def gather(plan: Resource, resources: Resources, words: Words, now: datetime | N
         responsible=_responsible(plan, said.get("responsible-worker", ()), members, people),
         recipients=tuple(recipients(plan, in_parts.get("statutory-disclosure", ()), resources, people)),
         papers=tuple(_papers(in_parts.get("printed-copy", ()), plan, people)),
-        assessments=tuple(_assessments(plan, resources, people)),
+        assessments=tuple(_assessments(beside, people)),
         notes=tuple([progress(note, people) for note in objects(plan, "note") if not _private(note)]),
         keeper=_keeper(plan, resources),
         is_copy=any(one.get("system") == COPY for one in tags),
@@ -113,7 +114,7 @@ def _needs(plan: Resource, resources: Resources, people: People) -> Iterator[Nee
 def _members(teams: Iterable[Resource], people: People, now: datetime | None) -> tuple[Member, ...]:
     """Everybody once, with all the roles that the teams give them."""
     found: dict[tuple[str, str], Member] = {}
-    for participant in (one for team in teams for one in objects(team, "participant")):
+    for participant in [one for team in teams for one in objects(team, "participant")]:
         party = people.party(participant.get("member"))
         if party is None or _over(string(part(participant, "period"), "end"), now):
             continue
@@ -171,11 +172,10 @@ def _contacts(plan: Resource, resources: Resources, people: People) -> Iterator[
             yield _contact(beside, resources, people)
 
 
-def _meeting(plan: Resource, resources: Resources, people: People) -> Contact | None:
-    for ref in objects(plan, "supportingInfo"):
-        beside = resources.find(ref, plan)
-        if beside.get("resourceType") == "Appointment":
-            return _contact(beside, resources, people)
+def _meeting(beside: Iterable[Resource], resources: Resources, people: People) -> Contact | None:
+    for one in beside:
+        if one.get("resourceType") == "Appointment":
+            return _contact(one, resources, people)
     return None
 
 
@@ -219,14 +219,13 @@ def _papers(every: Iterable[Parts], plan: Resource, people: People) -> Iterator[
             yield Paper(party, first_text(found, "printed"))
 
 
-def _assessments(plan: Resource, resources: Resources, people: People) -> Iterator[Assessment]:
-    for ref in objects(plan, "supportingInfo"):
-        form = resources.find(ref, plan)
+def _assessments(beside: Iterable[Resource], people: People) -> Iterator[Assessment]:
+    for form in beside:
         if form.get("resourceType") == "QuestionnaireResponse" and string(form, "status") != "entered-in-error":
             yield Assessment(
                 tuple(_answers(objects(form, "item"), 0)),
-                people.party(part(form, "subject"), form),
-                people.party(part(form, "source"), form),
+                people.party(form.get("subject"), form),
+                people.party(form.get("source"), form),
                 string(form, "authored"),
             )
 

@@ -1,11 +1,16 @@
 """Small phrases that every section needs: who, when, how to reach them."""
 
 from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 from service.print.dates import clock, day, span
 from service.print.model import Party, Plan, Telecom
 from service.print.sheet import Row
 from service.print.words import Words
+
+# A label (the sentence in English) with what it says, and whether these are the plan's own words.
+Said: TypeAlias = tuple[str, str] | tuple[str, str, bool]
+OWN = True
 
 
 def short(party: Party, words: Words) -> str:
@@ -34,7 +39,9 @@ def everybody(parties: Iterable[Party], words: Words) -> str:
 
 def whom(children: Sequence[Party], plan: Plan, words: Words) -> str:
     """Which children of several it is about; nothing where it is about them all."""
-    return words.both([one.short for one in children]) if len(children) < len(plan.children) else ""
+    if not children or len(children) >= len(plan.children):
+        return ""
+    return words.both([one.short for one in children])
 
 
 def when(start: str, end: str, words: Words) -> str:
@@ -70,6 +77,6 @@ def reach(telecom: Telecom, words: Words) -> Row:
     return Row(label, f"{telecom.value} ({telecom.hours})" if telecom.hours else telecom.value)
 
 
-def rows(*given: Row | None) -> tuple[Row, ...]:
-    """Those that say something."""
-    return tuple([one for one in given if one is not None and one.value])
+def rows(words: Words, *given: Said) -> tuple[Row, ...]:
+    """Those that say something, with their labels in the language of the sheet."""
+    return tuple([Row(words[one[0]], *one[1:]) for one in given if one[1]])

@@ -1,13 +1,13 @@
 """The sections of the family's sheet, in the order they are read: the child first, then what was agreed."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TypeAlias
 
 from service.print.cards import cards
 from service.print.dates import day
 from service.print.model import Activity, Answer, Member, Need, Party, Plan, Progress, View, Way
-from service.print.saying import at, everybody, full, reach, rows, short, when, whom
+from service.print.saying import OWN, at, everybody, full, reach, rows, short, when, whom
 from service.print.sharing import recipients
 from service.print.sheet import Block, Heading, Item, Items, Paragraph, Quote, Row, Rows, Section, Table
 from service.print.words import Words
@@ -34,7 +34,7 @@ def _section(key: str, title: str, blocks: Iterable[Block]) -> Section | None:
 def child(plan: Plan, words: Words, _now: Now) -> Section | None:
     """What the children said."""
     title = words["In the child's own words"] if len(plan.views) < 2 else words["In the children's own words"]
-    return _section("child", title, (Quote(view.text, _whose(view, words)) for view in plan.views))
+    return _section("child", title, [Quote(view.text, _whose(view, words)) for view in plan.views])
 
 
 def _whose(view: View, words: Words) -> str:
@@ -49,11 +49,8 @@ def _cards(plan: Plan, words: Words, now: Now) -> Section | None:
 
 def situation(plan: Plan, words: Words, _now: Now) -> Section | None:
     """The joint picture."""
-    return _section("situation", words["How we see the situation together"], _paragraphs(plan.situation))
-
-
-def _paragraphs(text: str) -> Iterator[Paragraph]:
-    return (Paragraph(one.strip(), own=True) for one in text.split("\n") if one.strip())
+    found = [Paragraph(one.strip(), own=True) for one in plan.situation.split("\n") if one.strip()]
+    return _section("situation", words["How we see the situation together"], found)
 
 
 def strengths(plan: Plan, words: Words, _now: Now) -> Section | None:
@@ -67,19 +64,20 @@ def needs(plan: Plan, words: Words, _now: Now) -> Section | None:
     """What is to change."""
     if not plan.needs:
         return None
-    every = tuple(Item(need.text, _need_rows(need, plan, words), strong=True) for need in plan.needs)
+    every = tuple([Item(need.text, _need_rows(need, plan, words), strong=True) for need in plan.needs])
     return Section("needs", words["What we agreed needs to change"], (Items(every, "number"),))
 
 
 def _need_rows(need: Need, plan: Plan, words: Words) -> tuple[Row, ...]:
     status = "" if need.status in _PLAIN_GOAL else _goal_status(need.status, words)
     return rows(
-        Row(words["Raised by"], short(need.by, words)) if need.by else None,
-        Row(words["Concerns"], whom(need.children, plan, words)),
-        Row(words["When"], when(need.start, need.target, words)),
-        Row(words["Progress"], _achievement(need.achievement, words)),
-        Row(words["Status"], status),
-        Row(words["More"], need.note, own=True),
+        words,
+        ("Raised by", short(need.by, words) if need.by else ""),
+        ("Concerns", whom(need.children, plan, words)),
+        ("When", when(need.start, need.target, words)),
+        ("Progress", _achievement(need.achievement, words)),
+        ("Status", status),
+        ("More", need.note, OWN),
     )
 
 
@@ -141,30 +139,32 @@ def _environment(code: str, words: Words) -> str:
 
 def _measure(one: Activity, plan: Plan, words: Words) -> Item:
     who = words.both([*[short(party, words) for party in one.who], one.who_text])
-    return Item(one.text, rows(
-        Row(words["Not to be done"], words["We agreed not to do this."]) if one.forbidden else None,
-        Row(words["Who"], who or words["not agreed yet"]),
-        _where(one, words),
-        *_common(one, plan, words),
-    ), strong=True)  # fmt: skip
+    said = rows(
+        words,
+        ("Not to be done", words["We agreed not to do this."] if one.forbidden else ""),
+        ("Who", who or words["not agreed yet"]),
+        ("Where", _where(one, words), bool(one.where)),
+    )
+    return Item(one.text, (*said, *_common(one, plan, words)), strong=True)
 
 
-def _where(one: Activity, words: Words) -> Row:
-    """Headings tell it of what goes on."""
+def _where(one: Activity, words: Words) -> str:
+    """What the source says; where it says nothing of what is over, the environment, which no heading tells."""
     if one.where or one.status not in ENDED or not _place(one):
-        return Row(words["Where"], one.where, own=True)
-    return Row(words["Where"], _environment(one.environment, words))
+        return one.where
+    return _environment(one.environment, words)
 
 
-def _common(one: Activity, plan: Plan, words: Words) -> list[Row]:
-    return [
-        Row(words["When"], when(one.start, one.end, words) or one.when_text),
-        Row(words["Concerns"], whom(one.children, plan, words)),
-        Row(words["More"], one.task if one.kind == "measure" else "", own=True),
-        Row(words["Helps with"], _numbers(one, plan, words) if one.needs else ""),
-        Row(words["Status"], _status(one, words)),
-        *[_progress(progress, words) for progress in one.progress],
-    ]
+def _common(one: Activity, plan: Plan, words: Words) -> tuple[Row, ...]:
+    found = rows(
+        words,
+        ("When", when(one.start, one.end, words) or one.when_text),
+        ("Concerns", whom(one.children, plan, words)),
+        ("More", one.task if one.kind == "measure" else "", OWN),
+        ("Helps with", _numbers(one, plan, words) if one.needs else ""),
+        ("Status", _status(one, words)),
+    )
+    return (*found, *[_progress(progress, words) for progress in one.progress if progress.text])
 
 
 def _progress(progress: Progress, words: Words) -> Row:
@@ -191,19 +191,22 @@ def services(plan: Plan, words: Words, _now: Now) -> Section | None:
     chosen = [one for one in plan.activities if one.kind == "service"]
     if not chosen:
         return None
-    every = tuple(Item(one.text, _service_rows(one, plan, words), strong=True) for one in chosen)
+    every = tuple([Item(one.text, _service_rows(one, plan, words), strong=True) for one in chosen])
     return Section("services", words["Services and who does what"], (Items(every),))
 
 
 def _service_rows(one: Activity, plan: Plan, words: Words) -> tuple[Row, ...]:
     arranged = [party for party in one.who if party.kind == "organisation"]
     people = [party for party in one.who if party.kind != "organisation"]
-    return rows(
-        Row(words["Arranged by"], everybody(arranged, words)),
-        Row(words["Who"], everybody(people, words)),
-        Row(words["Division of work"], one.task, own=True),
+    return (
+        *rows(
+            words,
+            ("Arranged by", everybody(arranged, words)),
+            ("Who", everybody(people, words)),
+            ("Division of work", one.task, OWN),
+        ),
         *_common(one, plan, words),
-        Row(words["Follow-up"], one.follow_up, own=True),
+        *rows(words, ("Follow-up", one.follow_up, OWN)),
     )
 
 
@@ -225,20 +228,17 @@ def touch(plan: Plan, words: Words, _now: Now) -> Section | None:
 def _way(way: Way, words: Words) -> tuple[Row, ...]:
     # "Other" says nothing where the way is written out.
     vague = bool(way.text) and (way.method or {}).get("code") == "other"
-    return rows(
-        Row(words["How"], "" if vague else words.label(way.method)),
-        *(reach(one, words) for one in way.telecom),
-        _who(way.who, words),
-        Row(words["Agreed"], way.text, own=True),
+    # The worker who acts, or the one of the family who is contacted.
+    contacted = way.who is not None and way.who.kind in ("child", "family")
+    return (
+        *rows(words, ("How", "" if vague else words.label(way.method))),
+        *[reach(one, words) for one in way.telecom],
+        *rows(
+            words,
+            ("To whom" if contacted else "Who", short(way.who, words) if way.who else ""),
+            ("Agreed", way.text, OWN),
+        ),
     )
-
-
-def _who(party: Party | None, words: Words) -> Row | None:
-    """The worker who acts, or the one of the family who is contacted."""
-    if party is None:
-        return None
-    label = words["To whom"] if party.kind in ("child", "family") else words["Who"]
-    return Row(label, short(party, words))
 
 
 def assessment(plan: Plan, words: Words, _now: Now) -> Section | None:
@@ -275,12 +275,13 @@ def team(plan: Plan, words: Words, _now: Now) -> Section | None:
     """The meeting where the plan was made, and those who go on together."""
     blocks: list[Block] = []
     if plan.meeting is not None and plan.meeting.start:
-        place = "" if plan.protected else plan.meeting.place
-        blocks.append(Rows(rows(
-            Row(words["We met"], at(plan.meeting.start, words)),
-            Row(words["Place"], place),
-            Row(words["Present"], _names(plan.meeting.who, plan, words)),
-        )))  # fmt: skip
+        met = rows(
+            words,
+            ("We met", at(plan.meeting.start, words)),
+            ("Place", "" if plan.protected else plan.meeting.place),
+            ("Present", _names(plan.meeting.who, plan, words)),
+        )
+        blocks.append(Rows(met))
     if plan.near is not None and not plan.team:
         blocks.append(Rows((Row(words["Near worker"], full(plan.near, words)),)))
     if plan.contributors:
@@ -314,7 +315,7 @@ def notes(plan: Plan, words: Words, _now: Now) -> Section | None:
     for note in plan.notes:
         by = short(note.by, words) if note.by else ""
         said = ", ".join(filter(None, [by, at(note.time, words) if note.time else ""]))
-        every.append(Item(note.text, rows(Row(words["Written by"], said))))
+        every.append(Item(note.text, rows(words, ("Written by", said))))
     return Section("notes", words["Notes"], (Items(tuple(every)),)) if every else None
 
 

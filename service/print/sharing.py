@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from service.print.model import Plan, Recipient
-from service.print.saying import at, everybody, rows, short, when, whom
-from service.print.sheet import Block, Heading, Item, Items, Paragraph, Row, Section
+from service.print.saying import OWN, at, everybody, rows, short, when, whom
+from service.print.sheet import Block, Heading, Item, Items, Paragraph, Section
 from service.print.words import Words
 
 CLOSED = frozenset({"refused", "revoked", "other"})
@@ -54,17 +54,16 @@ def _at_hand(plan: Plan, words: Words) -> Iterator[str]:
 
 def _item(one: Recipient, plan: Plan, words: Words) -> Item:
     parts = words.both([words.small(coding) for coding in one.parts])
-    label = words["May tell"] if one.direction == "from" else words["What"]
-    closed = one.status in CLOSED
     told = one.party.kind == "organisation" and one.party.name and one.party.code != "other"
     what = one.party.role if told else ""
     name = short(one.party, words) or words["an organisation"]
     return Item(f"{name}, {what}" if what else name, rows(
-        None if closed else Row(label, parts),
-        Row(words["Concerns"], whom(one.children, plan, words)),
-        Row(words["Why"], _why(one, plan, words)),
-        Row(words["Purpose"], one.purpose, own=True),
-        Row(words["In words"], one.text, own=True),
+        words,
+        ("May tell" if one.direction == "from" else "What", "" if one.status in CLOSED else parts),
+        ("Concerns", whom(one.children, plan, words)),
+        ("Why", _why(one, plan, words)),
+        ("Purpose", one.purpose, OWN),
+        ("In words", one.text, OWN),
     ), own=False, strong=True)  # fmt: skip
 
 

@@ -13,14 +13,25 @@ from tests.shared import ROOT
 
 
 def _said(file: Path) -> Iterator[str]:
-    """The sentences in a module: `words["…"]`, `words("…", name=…)`."""
+    """The sentences in a module: `words["…"]`, `words("…", name=…)`, and the labels in `rows(words, ("…", value))`."""
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         match node:
-            case (
-                ast.Subscript(value=ast.Name(id="words" | "self"), slice=ast.Constant(value=str(sentence)))
-                | ast.Call(func=ast.Name(id="words"), args=[ast.Constant(value=str(sentence))])
-            ):  # fmt: skip
-                yield sentence
+            case ast.Subscript(value=ast.Name(id="words" | "self"), slice=sentence):
+                yield from _texts(sentence)
+            case ast.Call(func=ast.Name(id="words"), args=[sentence]):
+                yield from _texts(sentence)
+            case ast.Call(func=ast.Name(id="rows"), args=given):
+                for row in given:
+                    yield from _texts(row.elts[0]) if isinstance(row, ast.Tuple) else ()
+
+
+def _texts(expression: ast.expr) -> Iterator[str]:
+    """The texts that an expression may give: `"…"`, `"…" if … else "…"`."""
+    match expression:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.IfExp(body=one, orelse=other):
+            yield from (*_texts(one), *_texts(other))
 
 
 SENTENCES = {sentence for file in (ROOT / "service" / "print").glob("*.py") for sentence in _said(file)}
