@@ -1,7 +1,7 @@
 """Many rows in one go, over the driver's own cursor.
 
 SQLite takes row after row with one prepared statement, which costs it half of what a statement of many rows does.
-PostgreSQL gets one array for each column: so there is one text for however many rows, and one for several tables.
+PostgreSQL gets many as one array for each column: so there is one text for however many, and one for several tables.
 docs/decisions/027-rows-as-arrays.md
 """
 
@@ -27,11 +27,12 @@ def insert_rows(
     """
     if not rows:
         return []
-    if connection.dialect.name != "sqlite":
+    backend = connection.dialect.name
+    if backend != "sqlite" and len(rows) > 1:
         return run(connection, _of_arrays(table, columns, returning), _arrays(rows))
-    text, order = _of_one_row(table, columns, returning)
+    text, order = _of_one_row(backend, table, columns, returning)
     ordered = [[row[at] for at in order] for row in rows] if order else rows
-    if returning:
+    if returning or len(rows) == 1:
         return [one for row in ordered for one in run(connection, text, row)]
     run_many(connection, text, ordered)
     return []
@@ -49,12 +50,12 @@ def insert_all(connection: Connection, batches: Sequence[Batch]) -> None:
 
 
 @functools.cache
-def _of_one_row(table: Table, columns: Columns, returning: Columns) -> tuple[str, list[int]]:
-    """The text for SQLite, and in which order it takes the values, where that is another one."""
-    statement = upserting("sqlite")(table).values({name: bindparam(name) for name in columns})
+def _of_one_row(backend: str, table: Table, columns: Columns, returning: Columns) -> tuple[str, list[int]]:
+    """The text, and in which order it takes the values, where that is another one."""
+    statement = upserting(backend)(table).values({name: bindparam(name) for name in columns})
     if returning:
         statement = statement.on_conflict_do_nothing().returning(*(table.c[one] for one in returning))  # type: ignore[assignment]
-    text, ordered, _ = compiled("sqlite", statement)
+    text, ordered, _ = compiled(backend, statement)
     order = [columns.index(name) for name in ordered]
     return text, [] if order == sorted(order) else order
 

@@ -74,12 +74,12 @@ class Among:
 
 def run(connection: Connection, text: str, values: Sequence[Any], **options: Any) -> list[Row]:
     """Execute `text`, which `compiled` gave; gives the rows, where it has any. `options` are psycopg's."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    cursor: Any = connection.connection.cursor() if is_sqlite else _kept(connection)
     try:
-        if connection.dialect.name == "sqlite":
-            return cast(list[Row], connection.connection.cursor().execute(text, values).fetchall())
-        cursor = _kept(connection)
         cursor.execute(text, values, **options)
-        return [] if cursor.rownumber is None else cast(list[Row], cursor.fetchall())
+        found: list[Row] = cursor.fetchall() if is_sqlite or cursor.rownumber is not None else []
+        return found
     except connection.dialect.loaded_dbapi.Error as error:
         raise _failed(connection, text, error) from error
 
