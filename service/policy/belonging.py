@@ -59,11 +59,6 @@ class Belonging:
             return "services"
         return self._measure(activity) if kind in ("Task", "") else ""
 
-    def beside(self, reference: Json) -> str:
-        """The part that a `supportingInfo` of the plan belongs to."""
-        key = self.case.key(reference)
-        return self.resource(key) if key else ""
-
     def children(self, key: str) -> tuple[str, ...]:
         """The children that a resource is about."""
         resource = self.case.resources[key]
