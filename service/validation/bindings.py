@@ -155,8 +155,7 @@ class Bindings:
             return
         key, params = found
         if key == "validation.display":
-            if run.options.displays != "ignore":
-                run.add(key, (at, "display"), severity=run.options.displays, **params)
+            run.add(key, (at, "display"), severity=run.options.displays, **params)
         else:
             # R4's own examples write such codes in another case.
             severity = "warning" if self._in_another_case(system, code) else None
@@ -220,8 +219,6 @@ def _codes(value: Any) -> Iterator[str]:
 
 def _outside(value: Any, url: str, strength: str, at: At, run: Run, severity: str | None = None) -> None:
     if strength == "preferred":
-        if run.options.preferred_bindings == "ignore":
-            return
         severity = run.options.preferred_bindings
     severity = severity or ("warning" if strength == "extensible" else "error")
     if type(value) is str:

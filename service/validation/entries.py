@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/bundle.html#references
 """
 
+import functools
 from typing import Any
 
 from service.validation.references import LITERAL, is_absolute
@@ -15,34 +16,45 @@ class Index:
     """The entries of one Bundle by fullUrl and by `Type/id`; finding one costs the same in a Bundle of any size."""
 
     def __init__(self, bundle: Json) -> None:
-        self.rows = _rows(bundle)
+        self.rows: list[Row] = []
         kind = bundle.get("type")
         self.type = kind if isinstance(kind, str) else ""
         self.by_url: dict[str, list[Json]] = {}
-        self.by_name: dict[str, list[Json]] = {}
         self._urls: dict[int, str] = {}
         self._split: dict[str, tuple[str, str, str] | None] = {}
         self._links: dict[str | None, dict[str, Any]] = {}
-        for _, entry, resource in self.rows:
-            if resource is None:
+        given = bundle.get("entry")
+        for index, entry in enumerate(given if type(given) is list else ()):
+            if type(entry) is not dict:
                 continue
-            url = entry.get("fullUrl")
-            if type(url) is str:
-                _put(self.by_url, url, resource)
+            resource = entry.get("resource")
+            if type(resource) is not dict:
+                self.rows.append((index, entry, None))
+                continue
+            self.rows.append((index, entry, resource))
+            if type(url := entry.get("fullUrl")) is str:
                 self._urls[id(resource)] = url
-            name, own_id = resource.get("resourceType"), resource.get("id")
-            if type(name) is str and type(own_id) is str:
-                _put(self.by_name, f"{name}/{own_id}", resource)
+                if url in self.by_url:
+                    self.by_url[url].append(resource)
+                else:
+                    self.by_url[url] = [resource]
+
+    @functools.cached_property
+    def by_name(self) -> dict[str, list[Json]]:
+        """The resources by `Type/id`, which is asked where a fullUrl does not tell."""
+        found: dict[str, list[Json]] = {}
+        for _, _, resource in self.rows:
+            name, own_id = (resource or {}).get("resourceType"), (resource or {}).get("id")
+            if resource is not None and type(name) is str and type(own_id) is str:
+                found.setdefault(f"{name}/{own_id}", []).append(resource)
+        return found
 
     def full_url_of(self, resource: Json) -> str | None:
         return self._urls.get(id(resource))
 
     def links(self, base: str | None) -> dict[str, Any]:
         """What was found for literals: the same from all entries below the same root."""
-        root = self._root(base)
-        if root not in self._links:
-            self._links[root] = {}
-        return self._links[root]
+        return self._links.setdefault(self._root(base), {})
 
     def split(self, url: str) -> tuple[str, str, str] | None:
         """The root, type and id of a fullUrl that ends with a type and an id."""
@@ -76,17 +88,3 @@ def _pick(found: list[Json] | None, version: str) -> Json | None:
             if isinstance(meta, dict) and meta.get("versionId") == version:
                 return one
     return found[0]
-
-
-def _put(found: dict[str, list[Json]], key: str, resource: Json) -> None:
-    if key in found:
-        found[key].append(resource)
-    else:
-        found[key] = [resource]
-
-
-def _rows(bundle: Json) -> list[Row]:
-    given = bundle.get("entry")
-    every = enumerate(given) if type(given) is list else ()
-    rows = [(index, entry, entry.get("resource")) for index, entry in every if type(entry) is dict]
-    return [(index, entry, one if type(one) is dict else None) for index, entry, one in rows]

@@ -75,9 +75,8 @@ class Extensions:
 
     def _unknown(self, url: str, modifier: bool, at: At, run: Run) -> None:
         severity = run.options.unknown_modifiers if modifier else run.options.unknown_extensions
-        if severity != "ignore":
-            key = "validation.modifier-unknown" if modifier else "validation.extension-unknown"
-            run.add(key, (at, "url"), severity=severity, url=url)
+        key = "validation.modifier-unknown" if modifier else "validation.extension-unknown"
+        run.add(key, (at, "url"), severity=severity, url=url)
 
     def _check_parts(self, found: Definition, value: Json, at: At, run: Run) -> None:
         rows = value.get("extension")

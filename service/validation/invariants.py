@@ -90,6 +90,7 @@ class Invariants:
 
     def env(self, run: Run) -> Env:
         """The world of an expression: the resource around it, its container, and what references lead to."""
+        run.depended += 1
         key = ("env", id(run.resource), id(run.root), run.base)
         found = run.memo.get(key)
         if found is None:
@@ -143,7 +144,6 @@ def _check(constraint: Json, test: Test) -> ItemCheck:
     def check(value: Any, sibling: Any, at: At, run: Run) -> None:
         if test(value, sibling, run) is False:
             level = run.options.best_practice if is_best_practice else severity
-            if level != "ignore":
-                run.add("validation.invariant", at, severity=level, constraint=key, rule=key, human=human)
+            run.add("validation.invariant", at, severity=level, constraint=key, rule=key, human=human)
 
     return check

@@ -123,9 +123,7 @@ class Rules:
         """Check `value` against the profile `url`, which stands at `named_at`."""
         check = self.profiles.resource(url)
         if check is None:
-            severity = run.options.unknown_profiles
-            if severity != "ignore":
-                run.add("validation.profile-unknown", named_at, severity=severity, url=url)
+            run.add("validation.profile-unknown", named_at, severity=run.options.unknown_profiles, url=url)
             return
         mark = (id(value), url)
         if mark in run.active:

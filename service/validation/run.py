@@ -73,11 +73,16 @@ class Run:
     slice: str | None = None  # the element id of the slice of `profile` that is being checked
     active: set[tuple[int, str]] = field(default_factory=set)
     ids: set[str] = field(default_factory=set)  # of the elements of `resource`
+    depended: int = 0  # how often an answer hung on the options, or on what is around the value
 
     def add(
         self, key: str, at: At, *, severity: str | None = None, constraint: str | None = None, **params: Any
     ) -> None:
+        """Note a finding; one of the severity "ignore", which an option may say, is none."""
         level = severity or kind_of(key).severity
+        if level == "ignore":
+            self.depended += 1
+            return
         is_error = level in ("error", "fatal")
         # Counted apart, so that no number of warnings can hide an error.
         self.counts[is_error] += 1

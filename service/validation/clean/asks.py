@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/elementdefinition.html
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +11,7 @@ from service.fhir.json import canonical
 from service.validation import patterns
 from service.validation.clean import lexical
 from service.validation.clean.lexical import Sure, Test
-from service.validation.clean.passes import FINDING, SURE, TEST, Ask, Known, Part, Text, Together
+from service.validation.clean.passes import FINDING, SURE, TEST, Ask
 from service.validation.compiler import Compiler
 from service.validation.keys import has
 from service.validation.natives import NATIVES
@@ -38,9 +38,6 @@ _STRICT: Mapping[str, Test] = MappingProxyType(
         "Identifier.system": lexical.absolute,
     }
 )
-_CODING = ("system", "code", "display")
-_MOST_CODINGS = 20_000  # remembered
-_PLAIN = (Text(lexical.absolute), Text(lexical.code), Text(lexical.text))
 _VALUES = ("fixed", "pattern", "minValue", "maxValue", "maxLength")
 
 
@@ -81,7 +78,6 @@ class Asks:
     def __init__(self, compiler: Compiler) -> None:
         self._compiler = compiler
         self._rules: Rules = compiler.rules
-        self._codings: set[tuple[str, ...]] = set()
 
     def of_type(self, own: Json, node: str) -> list[Ask]:
         """What is asked of every object of a type; that it has a narrative (dom-6) is not."""
@@ -158,27 +154,6 @@ class Asks:
             asks += map(finding, self._compiler.typed(element, spec.base, type_name, named=False))
         return tuple(more), tuple(asks)
 
-    def of_coding(
-        self, keys: tuple[str, ...], parts: Sequence[Part], asks: Sequence[Ask]
-    ) -> tuple[Sequence[Part], Sequence[Ask]]:
-        """The parts and asks of a Coding, its form and what its system says judged at once: there are few Codings."""
-        names = [one for one in _CODING if one in keys]
-        plain = [number for number, one in enumerate(parts) if type(one) is Text and one in _PLAIN]
-        if len(names) < len(keys) or names[:2] != ["system", "code"] or not plain:
-            return parts, asks
-        together = Together(tuple(keys.index(one) for one in names), self._codings, self._is_sound)
-        left = [Known() if number in plain else one for number, one in enumerate(parts)]
-        left[plain[0]] = together
-        return left, [one for one in asks if one.check != self._rules.bindings.check_coding]
-
-    def _is_sound(self, system: str, code: str, *display: str) -> bool:
-        is_formal = lexical.absolute(system) and lexical.code(code) and all(map(lexical.text, display))
-        if not is_formal or self._rules.bindings.coding_issue(system, code, *display) is not None:
-            return False
-        if len(self._codings) < _MOST_CODINGS and all(len(one) <= lexical.LONGEST for one in (system, code, *display)):
-            self._codings.add((system, code, *display))
-        return True
-
     def follow(self, literal: str, run: Run) -> bool:
         """Whether a literal reference can be followed by its form alone; then it is among the links of the run."""
         return lexical.reference(literal) is not None and bool(self._rules.references.link(literal, run))
@@ -187,7 +162,7 @@ class Asks:
         """The test of a primitive's text, and what else is asked of it."""
         # The test of a narrative's form sees to its content too.
         tests = self._rules.primitives.of(type_name, element)[2] if type_name != "xhtml" else ()
-        sure = _STRICT.get(element["path"]) or lexical.of_string(type_name)
+        sure = _STRICT[element["path"]] if element["path"] in _STRICT else lexical.of_string(type_name)
         codes = self._rules.bindings.codes(element.get("binding", {})) if type_name == "code" else None
         left: list[Spec] = []
         for spec in specs:

@@ -5,19 +5,18 @@ https://hl7.org/fhir/R4/narrative.html
 
 import functools
 import re
-from typing import Any
 
 from service.validation.narrative import XHTML, problems
 
+_tags = re.compile("<([^<>]*)>").findall
 _read = re.compile(r"([A-Za-z][A-Za-z0-9]*)(?:\s[^<>]*?)?(/?)").fullmatch
 _references = re.compile("&(?:amp|lt|gt|quot|apos);").findall  # what others mean would take a definition
 _says_something = re.compile(r">\s*[^\s<]").search
-_is_end = re.compile("/[A-Za-z][A-Za-z0-9]*").fullmatch
 _MOST, _LONGEST = 2000, 300  # tags remembered, and characters of one
 
 
 class _Ends(dict[str, str | None]):
-    """What ends the element that a tag begins: an end tag ends itself, "" is for an empty element; None: unclear.
+    """What ends the element that a tag begins, "" is for an empty element; None: unclear, or it begins none.
 
     Tags stand here without the brackets around them.
     """
@@ -25,7 +24,7 @@ class _Ends(dict[str, str | None]):
     def __missing__(self, tag: str) -> str | None:
         if len(self) >= _MOST or len(tag) > _LONGEST:
             return None
-        self[tag] = found = tag if _is_end(tag) else _judged(tag)
+        self[tag] = found = _judged(tag)
         return found
 
 
@@ -38,25 +37,24 @@ def right(text: str) -> bool:
 
 
 def _is_plain(text: str) -> bool:
-    before, *pieces = text.split("<")
-    if before or len(pieces) < 2 or pieces[-1] != "/div>":
+    tags = _tags(text)
+    if len(tags) < 2 or len(tags) != text.count("<") or text[:1] != "<" or not text.endswith("</div>"):
         return False
-    root, bracket, _ = pieces[0].partition(">")
-    if not bracket or len(root) > _LONGEST or not _is_root(root) or not _is_text(text) or not _says_something(text):
+    root, *inner, wanted = tags
+    if len(root) > _LONGEST or not _is_root(root) or not _is_text(text) or not _says_something(text):
         return False
-    open_: tuple[str, Any] | None = None  # what ends the innermost element, and the same of those around it
-    for piece in pieces[1:-1]:
-        tag, bracket, _ = piece.partition(">")
-        end = _ends[tag] if bracket else None
-        if end == tag:
-            if open_ is None or open_[0] != tag:
+    around: list[str] = []  # what ends the elements around the innermost, which `wanted` ends
+    for tag in inner:
+        if tag == wanted:
+            if not around:
                 return False
-            open_ = open_[1]
-        elif end:
-            open_ = end, open_
+            wanted = around.pop()
+        elif end := _ends[tag]:
+            around.append(wanted)
+            wanted = end
         elif end is None:
             return False
-    return open_ is None
+    return not around
 
 
 def _is_text(text: str) -> bool:

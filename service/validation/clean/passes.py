@@ -14,7 +14,7 @@ from service.validation.clean.lexical import Sure
 from service.validation.keys import ByKeys
 from service.validation.run import Json, Run
 
-Pass = Callable[[Json, Run], Any]  # (object, run): true means surely right, or else a finding in the run
+Pass = Callable[[Any, Run], Any]  # (object or other value, run): true means surely right, or else a finding in the run
 _REMEMBERED = 2000  # texts of passes, many of which differ only in what they name
 
 
@@ -91,19 +91,18 @@ class Listed(NamedTuple):
     most: int | None
 
 
-class Together(NamedTuple):
-    """Strings that are judged together, those at these positions; `known` are some that are surely right."""
+class Usual(NamedTuple):
+    """A value that is mostly one of a few; `known` are some that are surely right."""
 
-    positions: tuple[int, ...]
-    known: set[tuple[str, ...]]
-    sure: Callable[..., Any]
+    known: list[Any]
+    sure: Pass
 
 
 class Known(NamedTuple):
     """What need not be looked at."""
 
 
-Part = Text | Literal | Other | One | Many | Listed | Together | Known
+Part = Text | Literal | Other | One | Many | Listed | Usual | Known
 
 
 def never(value: Json, run: Run) -> bool:
@@ -114,10 +113,18 @@ def never(value: Json, run: Run) -> bool:
 def write(parts: Sequence[Part], asks: Sequence[Ask]) -> Pass:
     """The pass over objects the values of which are `parts`, in that order."""
     writer = _Writer()
+    writer.values(len(parts))
     for number, part in enumerate(parts):
         writer.part(f"v{number}", part)
     writer.asks("value", asks)
-    return writer.made(len(parts))
+    return writer.made()
+
+
+def write_part(part: Part) -> Pass:
+    """The pass over values of which each is `part`."""
+    writer = _Writer()
+    writer.part("value", part)
+    return writer.made()
 
 
 class _Writer:
@@ -128,12 +135,15 @@ class _Writer:
         self._used: list[Any] = []
         self._indent = 2
 
-    def made(self, count: int) -> Pass:
+    def made(self) -> Pass:
         names = ", ".join(f"c{number}" for number in range(len(self._used)))
-        values = "".join(f"v{number}, " for number in range(count))
-        head = [f"def make({names}):", " def walk(value, run):", f"  {values}= value.values()"]
+        head = [f"def make({names}):", " def walk(value, run):"]
         made: Pass = _factory("\n".join([*head, *self._lines, "  return True", " return walk"]))(*self._used)
         return made
+
+    def values(self, count: int) -> None:
+        """Call the values of the object v0, v1 and so on."""
+        self._line("".join(f"v{number}, " for number in range(count)) + "= value.values()")
 
     def part(self, value: str, part: Part) -> None:
         match part:
@@ -160,10 +170,8 @@ class _Writer:
                 self._indent -= 1
             case Listed(check, least, most):
                 self._refuse(f"{_size(value, least, most)} or not {self._name(check)}({value}, run)")
-            case Together(positions, known, sure):
-                names = [f"v{one}" for one in positions]
-                values, strings = ", ".join(names), " or ".join(f"type({one}) is not str" for one in names)
-                self._refuse(f"{strings} or ({values}) not in {self._name(known)} and not {self._name(sure)}({values})")
+            case Usual(known, sure):
+                self._refuse(f"{value} not in {self._name(known)} and not {self._name(sure)}({value}, run)")
 
     def asks(self, value: str, asks: Sequence[Ask]) -> None:
         for ask in asks:

@@ -7,7 +7,7 @@ import functools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from service.fhir.model import choice_key
-from service.validation.clean import lexical
+from service.validation.clean import lexical, usual
 from service.validation.clean.asks import Asks, Spec, child_ask
 from service.validation.clean.passes import Ask, Known, Listed, Literal, Many, One, Other, Part, Pass, Plan, Text, write
 from service.validation.clean.slices import Slicing, by_type, plain_slicing
@@ -113,7 +113,7 @@ class Draft:
             return None
         asks = [one for one, answer in told if answer is None]
         self._plans.passes += 1
-        return write(*(self._plans.asks.of_coding(keys, parts, asks) if self._node == "Coding" else (parts, asks)))
+        return write(parts, asks)
 
     @functools.cached_property
     def _layout(self) -> Layout | None:
@@ -185,13 +185,18 @@ class Draft:
         return not branch.slices or plain_slicing(self._plans.compiler, branch, base, types) is not None
 
     def _value(self, key: str, type_name: str, element: Json, specs: tuple[Spec, ...], count: Count) -> Part | None:
-        plans, place = self._plans, (*self._place, key)
         repeats = element.get("max", "1") not in ("0", "1")
-        if plans.rules.definitions.types().get(type_name) == "primitive-type":
+        if self._plans.rules.definitions.types().get(type_name) == "primitive-type":
             return self._primitive(type_name, element, specs, count if repeats else None)
         if type_name == "Resource":
             # What stands in a Bundle is judged by itself.
             return Other(dict) if element["path"] == "Bundle.entry.resource" and not specs else None
+        part = self._complex(key, Field(type_name, element, specs, count), repeats)
+        return usual.usual(part) if type_name in usual.TYPES else part
+
+    def _complex(self, key: str, field: Field, repeats: bool) -> Part:
+        plans, place = self._plans, (*self._place, key)
+        type_name, element, specs, count = field
         if type_name == "Extension":
             from service.validation.clean.extensions import Extended
 

@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/bundle.html#references
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from service.validation.bundles import check_bundle
 from service.validation.clean.asks import Spec
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Assumed = list[tuple[int, str]]  # the targets (by id()) and the profiles that they must meet
 _MOST_SETS = 1000  # of profiles that resources name together
+_STRINGS = {str}
 
 
 class Clean:
@@ -52,20 +53,15 @@ class Clean:
 
     def declared(self, value: Json, name: str, run: Run, is_top: bool) -> tuple[str, ...] | None:
         """The profiles that a resource must meet by what it says and is; None where what it says is malformed."""
-        urls: tuple[str, ...] = ()
-        if is_top or run.options.bundle_profiles:
-            meta = value.get("meta")
-            if type(meta) is dict and "profile" in meta:
-                named = meta["profile"]
-                if type(named) is not list:
-                    return None
-                for url in named:
-                    if type(url) is not str:
-                        return None
-                urls = (*named,)
+        meta = value.get("meta")
+        named: Any = ()
+        if type(meta) is dict and "profile" in meta and (is_top or run.options.bundle_profiles):
+            named = meta["profile"]
+            if type(named) is not list or {*map(type, named)} != _STRINGS:
+                return None
         if name in self._rules.required.types:
-            urls += (*self._rules.required.of(value),)
-        return tuple(sorted(set(urls))) if len(urls) > 1 else urls
+            return (*named, *self._rules.required.of(value))
+        return (*named,)
 
     def judge(self, run: Run) -> None:
         """Note in `run.clean` which of the resources of a Bundle are surely right, the run being at it."""
