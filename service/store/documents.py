@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
-from service.store.bulk import insert_rows
+from service.store.bulk import Batch, insert_rows
 from service.store.engine import Again
 from service.store.raw import Statement
 from service.store.resources import Key
@@ -72,9 +72,9 @@ def renew(connection: Connection, did: int, version_: int, digest: bytes, now: i
     _RENEW(connection, of_did=did, to_version=version_, to_digest=digest, to_updated=now)
 
 
-def keep(connection: Connection, did: int, version_: int, digest: bytes, body: bytes, client: str, now: int) -> None:
-    """The exact bytes of one version."""
-    insert_rows(connection, document_version, _VERSION_COLUMNS, [(did, version_, digest, now, client, body)])
+def version_of(did: int, version_: int, digest: bytes, body: bytes, client: str, now: int) -> Batch:
+    """What keeps the exact bytes of one version."""
+    return document_version, _VERSION_COLUMNS, [(did, version_, digest, now, client, body)]
 
 
 def body(connection: Connection, did: int, version_: int) -> bytes | None:
@@ -89,9 +89,9 @@ def resources(connection: Connection, did: int) -> dict[Key, int]:
     return {(type_name, id_): rid for type_name, id_, rid in _RESOURCES(connection, of_did=did)}
 
 
-def link(connection: Connection, did: int, rids: Iterable[int]) -> None:
-    """These resources come from the document as well."""
-    insert_rows(connection, document_resource, ("did", "rid"), [(did, rid) for rid in sorted(rids)])
+def links(did: int, rids: Iterable[int]) -> Batch:
+    """What says that these resources come from the document as well."""
+    return document_resource, ("did", "rid"), [(did, rid) for rid in sorted(rids)]
 
 
 def unlink(connection: Connection, did: int, rids: Collection[int]) -> None:

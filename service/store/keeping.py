@@ -13,6 +13,7 @@ from service.fhir import json
 from service.issues import Issue, issue
 from service.pipeline import Converted
 from service.store import cuts, documents, outbox, reconcile
+from service.store.bulk import Batch
 from service.store.differences import differences
 from service.store.documents import Identity, Kept
 from service.store.outbox import Delivery
@@ -80,7 +81,6 @@ def keep(
         did = kept.did
         documents.renew(connection, did, document.version, document.digest, now)
         before = documents.resources(connection, did)
-    documents.keep(connection, did, document.version, document.digest, document.text, author.client, now)
     wanted = {one.change.key for one in prepared}
     known = current(connection, wanted | before.keys())
     foreign = [key for key, row in known.items() if row.organisation != identity.organisation]
@@ -91,9 +91,14 @@ def keep(
     vanished = {key: rid for key, rid in before.items() if key not in wanted}
     retired = documents.orphans(connection, did, vanished.values())
     gone = [Prepared(Change(*key, "DELETE", None)) for key, rid in vanished.items() if rid in retired]
-    results, new = put(connection, [*prepared, *gone], known, owner, now, Origin(did, document.version))
+
+    def beside(new: Mapping[Key, int]) -> list[Batch]:
+        linked = {new[key] if key in new else known[key].rid for key in wanted - before.keys()}
+        text = documents.version_of(did, document.version, document.digest, document.text, author.client, now)
+        return [text, documents.links(did, linked)]
+
+    results = put(connection, [*prepared, *gone], known, owner, now, Origin(did, document.version), beside)
     documents.unlink(connection, did, vanished.values())
-    documents.link(connection, did, {new[key] if key in new else known[key].rid for key in wanted - before.keys()})
     here = {"/".join(one.change.key): one.change.resource or {} for one in prepared}
     sent = _enqueue(connection, document, here, results, now)
     return Accepted(

@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/http.html#versioning
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -153,7 +153,7 @@ def apply(
     A change with the content that is there already is `unchanged` and makes no version. Their time is `now`, or just
     after the last cut where that is later. Raises `Again` where another transaction has created one of them meanwhile.
     """
-    return put(connection, changes, known, author, cuts.after(connection, now))[0]
+    return put(connection, changes, known, author, cuts.after(connection, now))
 
 
 def put(
@@ -163,8 +163,12 @@ def put(
     author: Author,
     now: int,
     origin: Origin | None = None,
-) -> tuple[dict[Key, Written], dict[Key, int]]:
-    """The same for a `now` that is after the last cut; gives the numbers of what is new as well."""
+    beside: Callable[[Mapping[Key, int]], Sequence[Batch]] = lambda _: (),
+) -> dict[Key, Written]:
+    """The same for a `now` that is after the last cut.
+
+    `beside` gives rows of other tables that are written with them, for the numbers of the resources that are new.
+    """
     results: dict[Key, Written] = {}
     fresh: list[Prepared] = []
     moved: list[_News] = []
@@ -186,9 +190,9 @@ def put(
     news = [_news(one, rids[one.change.key], 1, now, "created", author.organisation) for one in fresh] + moved
     _move(connection, moved)
     _clear(connection, stale)
-    insert_all(connection, [_versions(news, author, origin), *_indexed(news)])
+    insert_all(connection, [_versions(news, author, origin), *_indexed(news), *beside(rids)])
     results |= {one.prepared.change.key: Written(one.status, one.stored) for one in news}
-    return results, rids
+    return results
 
 
 class _News(msgspec.Struct, frozen=True):
