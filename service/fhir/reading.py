@@ -50,7 +50,7 @@ def extensions(holder: Any, name: str) -> list[dict[str, Any]]:
 
 def values(holder: Any, name: str) -> list[Any]:
     """The values of our extensions `name`."""
-    return [value for one in extensions(holder, name) if (value := value_of(one)) is not None]
+    return ours(holder).get(name, [])
 
 
 def ours(holder: Any) -> dict[str, list[Any]]:
@@ -75,12 +75,12 @@ def ours_in_parts(holder: Any) -> dict[str, list[dict[str, list[Any]]]]:
 
 def text_of(holder: Any, name: str) -> str:
     """The first textual value of our extension `name`."""
-    return first_text({name: values(holder, name)}, name)
+    return first_text(ours(holder), name)
 
 
 def coding_of(holder: Any, name: str) -> dict[str, Any] | None:
     """The first Coding in our extension `name`."""
-    return first_coding({name: values(holder, name)}, name)
+    return first_coding(ours(holder), name)
 
 
 def parts(extension: Any) -> dict[str, list[Any]]:
@@ -99,6 +99,11 @@ def first_text(found: Mapping[str, list[Any]], name: str) -> str:
             if type(one) is str:
                 return one.strip()
     return ""
+
+
+def texts(found: Mapping[str, list[Any]], name: str) -> tuple[str, ...]:
+    """Every textual value of that name."""
+    return tuple([one.strip() for one in found[name] if type(one) is str]) if name in found else ()
 
 
 def first_coding(found: Mapping[str, list[Any]], name: str) -> dict[str, Any] | None:

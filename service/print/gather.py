@@ -9,7 +9,7 @@ from typing import Any
 
 from service.print.activities import activities, joined_notes, progress
 from service.print.dates import moment
-from service.print.model import Answer, Assessment, Contact, Member, Need, Paper, Party, Plan, Way
+from service.print.model import Answer, Assessment, Contact, Member, Need, Paper, Party, Plan, Progress, Way
 from service.print.people import People, telecom
 from service.print.permissions import recipients
 from service.print.protection import protected
@@ -21,24 +21,22 @@ from service.print.resources import (
     coding_in,
     coding_of,
     concept_text,
-    extensions,
     first_coding,
     first_text,
     objects,
     ours,
     ours_in_parts,
     part,
-    parts,
     string,
     strings,
     text_of,
+    texts,
     value_of,
     values,
 )
 from service.print.views import views
 from service.print.words import Words
 
-COPY = "https://yhdessa.example/fhir/CodeSystem/copy"
 # Notes of these kinds are somebody's own: they do not travel on a paper that others may see.
 PRIVATE_NOTES = frozenset({"parents-own", "family-counselling"})
 
@@ -51,40 +49,40 @@ def gather(plan: Resource, resources: Resources, words: Words, now: datetime | N
     language = string(plan, "language")[:2]
     people, said, in_parts = People(resources, words, language), ours(plan), ours_in_parts(plan)
     beside = [resources.find(ref, plan) for ref in objects(plan, "supportingInfo")]
-    teams = [team for ref in objects(plan, "careTeam") if (team := resources.find(ref, plan))]
-    members = _members(teams, people, now)
-    tags, period = objects(part(plan, "meta"), "tag"), part(plan, "period")
+    teams = [resources.find(ref, plan) for ref in objects(plan, "careTeam")] if "careTeam" in plan else []
+    members = _members(teams, people, now) if teams else ()
+    tags, period = [{"coding": objects(part(plan, "meta"), "tag")}], part(plan, "period")
     contributors = people.parties(objects(plan, "contributor"), plan)
     return Plan(
         language=language,
         status=string(plan, "status"),
         title=string(plan, "title"),
-        model=coding_in([{"coding": tags}], "working-model"),
+        model=coding_in(tags, "working-model"),
         children=people.parties([part(plan, "subject"), *said.get("also-concerns", ())], plan),
         made=string(plan, "created"),
         start=string(period, "start"),
         end=string(period, "end"),
         situation=string(plan, "description"),
         views=tuple(views(in_parts.get("childs-view", ()), plan, people)),
-        strengths=tuple([one.strip() for one in said.get("strength", ()) if isinstance(one, str)]),
+        strengths=texts(said, "strength"),
         needs=tuple(_needs(plan, resources, people)),
         activities=tuple(activities(plan, resources, people)),
         worker_way=_way(in_parts.get("worker-contacts-family", ()), people, plan),
         family_way=_way(in_parts.get("family-reaches-worker", ()), people, plan),
-        follow_up=tuple([one.strip() for one in said.get("follow-up", ()) if isinstance(one, str)]),
+        follow_up=texts(said, "follow-up"),
         contacts=tuple(_contacts(plan, resources, people)),
         meeting=_meeting(beside, resources, people),
         team=members,
-        team_name=next((name for team in teams if (name := string(team, "name"))), ""),
+        team_name=next(filter(None, [string(team, "name") for team in teams]), "") if teams else "",
         contributors=contributors,
         near=contributors[0] if contributors and "responsible-worker" in said else None,
         responsible=_responsible(plan, said.get("responsible-worker", ()), members, people),
         recipients=tuple(recipients(plan, in_parts.get("statutory-disclosure", ()), resources, people)),
         papers=tuple(_papers(in_parts.get("printed-copy", ()), plan, people)),
         assessments=tuple(_assessments(beside, people)),
-        notes=tuple([progress(note, people) for note in objects(plan, "note") if not _private(note)]),
+        notes=tuple(_notes(plan, people)) if "note" in plan else (),
         keeper=_keeper(plan, resources),
-        is_copy=any(one.get("system") == COPY for one in tags),
+        is_copy=coding_in(tags, "copy") is not None,
         protected=protected(plan, resources),
     )
 
@@ -143,10 +141,9 @@ def _over(end: str, now: datetime | None) -> bool:
 
 def _responsible(plan: Resource, said: Iterable[Any], members: Iterable[Member], people: People) -> tuple[Party, ...]:
     """The roles in the team are authoritative; then what the plan says; then whoever wrote it."""
-    in_team = tuple([
-        one.party for one in members if any(string(role, "code") == "responsible-worker" for role in one.roles)
-    ])  # fmt: skip
-    if found := in_team or people.parties(said, plan):
+    leading = "responsible-worker"
+    in_team = [one.party for one in members if leading in [string(role, "code") for role in one.roles]]
+    if found := tuple(in_team) or people.parties(said, plan):
         return found
     author = people.parties([part(plan, "author")], plan)
     return tuple(one for one in author if one.kind in ("worker", "other"))
@@ -180,7 +177,7 @@ def _meeting(beside: Iterable[Resource], resources: Resources, people: People) -
 
 
 def _contact(appointment: Resource, resources: Resources, people: People) -> Contact:
-    remote = parts(next(iter(extensions(appointment, "remote-connection")), None))
+    remote = next(iter(ours_in_parts(appointment).get("remote-connection", ())), NOTHING)
     present = [one for one in objects(appointment, "participant") if _there(one)]
     who = people.parties([one.get("actor") for one in present if one.get("id") != "subject"], appointment)
     return Contact(
@@ -241,16 +238,18 @@ def _answers(items: Iterable[Resource], level: int) -> Iterator[Answer]:
             yield from _answers(nested, level + 1)
 
 
-def _private(note: Resource) -> bool:
-    return string(coding_of(note, "note-kind"), "code") in PRIVATE_NOTES
+def _notes(plan: Resource, people: People) -> Iterator[Progress]:
+    for note in objects(plan, "note"):
+        if string(coding_of(note, "note-kind"), "code") not in PRIVATE_NOTES:
+            yield progress(note, people)
 
 
 def _keeper(plan: Resource, resources: Resources) -> str:
     """The name of the controller of the register that the plan is in."""
     for provenance in resources.of("Provenance"):
-        if not any(resources.find(ref, provenance) is plan for ref in objects(provenance, "target")):
-            continue
-        for agent in objects(provenance, "agent"):
-            if any(one.get("code") == "CST" for one in objects(part(agent, "type"), "coding")):
-                return string(part(agent, "who"), "display")
+        for ref in objects(provenance, "target"):
+            if resources.find(ref, provenance) is plan:
+                for agent in objects(provenance, "agent"):
+                    if "CST" in [one.get("code") for one in objects(part(agent, "type"), "coding")]:
+                        return string(part(agent, "who"), "display")
     return ""

@@ -10,7 +10,6 @@ from service.fhir.reading import (
     coding_in,
     coding_of,
     concept_text,
-    extensions,
     first_coding,
     first_text,
     objects,
@@ -21,6 +20,7 @@ from service.fhir.reading import (
     string,
     strings,
     text_of,
+    texts,
     value_of,
     values,
 )
@@ -33,7 +33,6 @@ __all__ = [
     "coding_in",
     "coding_of",
     "concept_text",
-    "extensions",
     "first_coding",
     "first_text",
     "objects",
@@ -44,6 +43,7 @@ __all__ = [
     "string",
     "strings",
     "text_of",
+    "texts",
     "value_of",
     "values",
 ]

@@ -49,6 +49,8 @@ def _cards(plan: Plan, words: Words, now: Now) -> Section | None:
 
 def situation(plan: Plan, words: Words, _now: Now) -> Section | None:
     """The joint picture."""
+    if not plan.situation:
+        return None
     found = [Paragraph(one.strip(), own=True) for one in plan.situation.split("\n") if one.strip()]
     return _section("situation", words["How we see the situation together"], found)
 
@@ -243,6 +245,8 @@ def _way(way: Way, words: Words) -> tuple[Row, ...]:
 
 def assessment(plan: Plan, words: Words, _now: Now) -> Section | None:
     """The star, the joint assessment."""
+    if not plan.assessments:
+        return None
     blocks: list[Block] = []
     for form in plan.assessments:
         said = [form.about.short if form.about else "", day(form.authored, words.language) if form.authored else ""]
@@ -311,12 +315,14 @@ def _member_row(member: Member, words: Words) -> tuple[str, ...]:
 
 def notes(plan: Plan, words: Words, _now: Now) -> Section | None:
     """Notes that everybody may see."""
+    if not plan.notes:
+        return None
     every = []
     for note in plan.notes:
         by = short(note.by, words) if note.by else ""
         said = ", ".join(filter(None, [by, at(note.time, words) if note.time else ""]))
         every.append(Item(note.text, rows(words, ("Written by", said))))
-    return Section("notes", words["Notes"], (Items(tuple(every)),)) if every else None
+    return Section("notes", words["Notes"], (Items(tuple(every)),))
 
 
 _ORDER: tuple[Builder, ...] = (
