@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from service.clock import Clock
 from service.deliver.metrics import Metrics
@@ -309,7 +310,7 @@ def run(lane: Lane, stopping: threading.Event, *, once: bool, idle: float) -> No
         try:
             count = lane.turn()
             trouble = 0
-        except (OperationalError, InterfaceError, StoreError) as error:
+        except (OperationalError, InterfaceError, PoolTimeoutError, StoreError) as error:
             trouble += 1
             log.error("the database does not answer", receiver=lane.receiver.settings.name, error=type(error).__name__)
             if once and trouble > _TRIES:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from service.deliver import lane, shipments
 from service.deliver.receivers import make
@@ -88,6 +90,23 @@ def test_what_took_long_to_look_at_is_looked_at_once_more(world: World, monkeypa
     monkeypatch.setattr(lane, "prepared", slowly)
     world.deliver()
     assert (world.row().state, looks, len(world.sent())) == ("delivered", 2, 1)
+
+
+@pytest.mark.parametrize("error", [OperationalError("", None, OSError()), PoolTimeoutError()])
+def test_a_database_that_is_away_for_a_moment_is_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    world.accept(case())
+    prepared, away = shipments.prepared, [error]
+
+    def late(*given: Any) -> list[Any]:
+        if away:
+            raise away.pop()
+        return prepared(*given)
+
+    monkeypatch.setattr(lane, "prepared", late)
+    world.deliver()
+    assert (world.row().state, len(world.sent())) == ("delivered", 1)
 
 
 def test_a_newer_version_goes_instead_of_one_that_nobody_has_sent(world: World) -> None:
