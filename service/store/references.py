@@ -14,7 +14,7 @@ _RELATIVE = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-
 
 def outward(texts: Iterable[bytes], here: Collection[Key]) -> set[Key]:
     """What the JSON of resources refers to and is not `here`."""
-    found = {one for text in texts for one in _IN_TEXT.findall(text)}
+    found = set(_IN_TEXT.findall(b"\n".join(texts)))
     return {(type_name.decode(), id_.decode()) for type_name, id_ in found}.difference(here)
 
 
