@@ -53,14 +53,16 @@ def values(holder: Any, name: str) -> list[Any]:
     return ours(holder).get(name, [])
 
 
-def ours(holder: Any) -> dict[str, list[Any]]:
+def ours(holder: Any, root: str = _OURS) -> dict[str, list[Any]]:
     """The values of all our extensions by their names, for whoever asks for many; complex ones have none."""
     found: dict[str, list[Any]] = {}
     if type(holder) is dict and "extension" in holder:
         for one in objects(holder, "extension"):
-            url = one.get("url")
-            if type(url) is str and _OURS in url and (value := value_of(one)) is not None:
-                found.setdefault(url.rpartition(_OURS)[2], []).append(value)
+            if type(url := one.get("url")) is str and root in url:
+                for name in one:
+                    if name[:5] == "value" and one[name] is not None:
+                        found.setdefault(url.rpartition(_OURS)[2], []).append(one[name])
+                        break
     return found
 
 
@@ -73,6 +75,11 @@ def ours_in_parts(holder: Any) -> dict[str, list[dict[str, list[Any]]]]:
     return found
 
 
+def parts(extension: Any) -> dict[str, list[Any]]:
+    """The values of a complex extension by the names of its parts, which have no root."""
+    return ours(extension, root="")
+
+
 def text_of(holder: Any, name: str) -> str:
     """The first textual value of our extension `name`."""
     return first_text(ours(holder), name)
@@ -81,15 +88,6 @@ def text_of(holder: Any, name: str) -> str:
 def coding_of(holder: Any, name: str) -> dict[str, Any] | None:
     """The first Coding in our extension `name`."""
     return first_coding(ours(holder), name)
-
-
-def parts(extension: Any) -> dict[str, list[Any]]:
-    """The values of a complex extension by the names of its parts."""
-    found: dict[str, list[Any]] = {}
-    for one in objects(extension, "extension"):
-        if (value := value_of(one)) is not None:
-            found.setdefault(string(one, "url"), []).append(value)
-    return found
 
 
 def first_text(found: Mapping[str, list[Any]], name: str) -> str:
