@@ -61,8 +61,7 @@ class Database:
         # For single statements: to get a connection from the pool and give it back costs more than the statement. As
         # many as threads have looked at once.
         self._spare: deque[Bare] = deque()
-        self._writes = self.engine.execution_options(**_writing(self.is_sqlite))
-        self._turns = Turns(self._writes, Path(f"{self.url.database}.lock")) if self.is_sqlite else None
+        self._turns = Turns(self.engine, Path(f"{self.url.database}.lock")) if self.is_sqlite else None
         # Who traces puts a span around each transaction.
         self.span: Callable[[str], AbstractContextManager[Any]] = nullcontext
 
@@ -129,7 +128,7 @@ class Database:
     def _once(self, work: Callable[[Connection], T]) -> T:
         if self._turns is not None:
             return self._turns.run(work)
-        with self._writes.begin() as connection:
+        with self.engine.begin() as connection:
             return work(connection)
 
 
@@ -147,11 +146,6 @@ def _reading(is_sqlite: bool) -> dict[str, Any]:
     return (
         {"yhdessa_begin": "BEGIN"} if is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     )
-
-
-def _writing(is_sqlite: bool) -> dict[str, Any]:
-    # READ COMMITTED: rows are locked before they are read to be changed, and each statement sees who held them before.
-    return {"yhdessa_begin": "BEGIN IMMEDIATE"} if is_sqlite else {"isolation_level": "READ COMMITTED"}
 
 
 def _sqlite(url: URL, pool: int) -> Engine:
@@ -186,5 +180,13 @@ def _postgresql(url: URL, pool: int) -> Engine:
     # The driver prepares what comes again, and PostgreSQL then has one plan for all values; not so where that would be
     # a bad one, see shapes.py.
     return create_engine(
-        url, pool_size=pool, max_overflow=pool, pool_pre_ping=False, query_cache_size=1000, hide_parameters=True
+        url,
+        pool_size=pool,
+        max_overflow=pool,
+        pool_pre_ping=False,
+        query_cache_size=1000,
+        hide_parameters=True,
+        # Rows are locked before they are read to be changed, and each statement sees what those wrote who held them
+        # before.
+        isolation_level="READ COMMITTED",
     )
