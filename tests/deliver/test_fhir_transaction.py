@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from service.deliver import entries as worded
 from service.deliver.entries import COPY_OF
-from service.deliver.receivers import make
+from service.deliver.receivers import fhir_transaction, make
 from service.deliver.receivers.base import Tools, TransportError
 from tests.deliver.double import Double, double
 from tests.deliver.shipments import TWINS, shipment, withdrawal
@@ -64,6 +65,23 @@ def test_what_was_prepared_is_sent_as_it_was_prepared(abilities: dict[str, Any])
         made.prepare(session)
         assert made.send(shipment(TWINS), parts, session).status == "201"
         assert receiver.effects().count("create CarePlan") == 1
+        session.close()
+
+
+def test_one_shipment_is_made_for_what_was_known_at_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    with double() as receiver:
+        made = make(settings(receiver.url))
+        session = made.connect()
+        made.prepare(session)
+
+        def meanwhile(*given: Any) -> Any:
+            receiver.abilities = {**BY_ID, "system": ["batch"]}
+            made.prepare(session)
+            return worded.entries(*given)
+
+        monkeypatch.setattr(fhir_transaction, "entries", meanwhile)
+        (part,) = made.parts(shipment(TWINS), Tools())
+        assert {row["request"]["method"] for row in json.loads(part.body)["entry"]} == {"POST", "PUT"}
         session.close()
 
 

@@ -48,10 +48,11 @@ class FhirTransaction:
 
     def prepare(self, session: requests.Session) -> None:
         self._known = learn(session, self.settings.limits, self.settings.url)
-        self._write()
+        self._write(self._known)
 
     def parts(self, shipment: Shipment, tools: Tools) -> tuple[Part, ...]:
-        return self._parts(self._taken(shipment))
+        known = self._capabilities()
+        return self._parts(self._taken(shipment, known), known)
 
     def send(self, shipment: Shipment, parts: tuple[Part, ...], session: requests.Session) -> Receipt:
         if shipment.payload == _WITHDRAWAL:
@@ -67,24 +68,23 @@ class FhirTransaction:
         missing = [name for name in ("CarePlan", "Patient") if name not in known.types]
         return [issue("deliver.unsupported", type=name) for name in missing]
 
-    def _taken(self, shipment: Shipment) -> list[Json]:
+    def _taken(self, shipment: Shipment, known: Capabilities) -> list[Json]:
         """What of the shipment the receiver takes, in the order in which it is sent."""
-        known = self._capabilities()
         # What is outdated is marked in the same transaction: the receiver never has half of two versions.
         bundles = (shipment.bundle, shipment.outdated or {"entry": []})
         resources = [entry["resource"] for bundle in bundles for entry in bundle["entry"]]
         unknown = {one["resourceType"] for one in resources} - known.types.keys()
-        if self._write() == "conditional":
+        if self._write(known) == "conditional":
             unknown |= {name for name in BY_TAG & known.types.keys() if "_tag" not in known.types[name].searches}
         refused = sorted(unknown - set(self.settings.options.get("leave_out", ("Provenance",))))
         if refused:
             raise TransportError(issue("deliver.unsupported", type=refused[0]), permanent=True, whole=False, sent=False)
         return ordered(without(resources, unknown))
 
-    def _parts(self, resources: Sequence[Json]) -> tuple[Part, ...]:
-        every = entries(resources, self.settings.url, self._write())
+    def _parts(self, resources: Sequence[Json], known: Capabilities) -> tuple[Part, ...]:
+        every = entries(resources, self.settings.url, self._write(known))
         references = tuple(map(reference, resources))
-        if self._capabilities().transaction:
+        if known.transaction:
             return (Part("", FHIR, transaction(every), references),)
         return tuple(Part(one.url, FHIR, one.body, (own,)) for one, own in zip(every, references, strict=True))
 
@@ -110,15 +110,16 @@ class FhirTransaction:
 
     def _take_back(self, shipment: Shipment, session: requests.Session) -> Receipt:
         """Only what the receiver has is taken back: nothing else shall come into being there, not even as withdrawn."""
-        resources = self._taken(shipment)
+        known = self._capabilities()
+        resources = self._taken(shipment, known)
         marks = self.settings.options.get("withdraw") != "delete"
-        here = self._there(resources, session)
+        here = self._there(resources, known, session)
         # Written as a whole: where the plan itself is not, the rest came with others.
-        if not here or (marks and self._capabilities().transaction and shipment.reference not in here):
+        if not here or (marks and known.transaction and shipment.reference not in here):
             return Receipt("absent")
         some = [one for one in resources if reference(one) in here]
         if marks:
-            parts = self._parts(some)
+            parts = self._parts(some, known)
             receipt = self._sent(shipment.reference, parts, session)
             return Receipt(receipt.status, receipt.reference, parts)
         for one in reversed(some):
@@ -127,9 +128,9 @@ class FhirTransaction:
                 raise refusal(answer)
         return Receipt("deleted", here.get(shipment.reference, ""))
 
-    def _there(self, resources: Sequence[Json], session: requests.Session) -> dict[str, str]:
+    def _there(self, resources: Sequence[Json], known: Capabilities, session: requests.Session) -> dict[str, str]:
         """Which of our resources the receiver has a copy of, and under which reference."""
-        if self._write() == "by-id":
+        if self._write(known) == "by-id":
             return {reference(one): reference(one) for one in resources if self._has(reference(one), session)}
         found = ((reference(one), self._search(one, session)) for one in resources)
         return {own: there for own, there in found if there}
@@ -159,12 +160,12 @@ class FhirTransaction:
         return exchange(session, self.settings.limits, method, url, body, headers)
 
     def _capabilities(self) -> Capabilities:
+        """What is known now; asked once for each shipment, since another thread may learn something else."""
         if self._known is None:
             raise TransportError(issue("deliver.no-fhir", what="metadata"), sent=False)
         return self._known
 
-    def _write(self) -> Write:
-        known = self._capabilities()
+    def _write(self, known: Capabilities) -> Write:
         chosen: Write | None = self.settings.options.get("write") or known.write(frozenset(known.types) & _USED)
         if chosen is None or (chosen == "conditional" and not known.transaction):
             raise TransportError(issue("deliver.capability"), sent=False)
