@@ -4,12 +4,14 @@ https://hl7.org/fhir/R4/search.html#include
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, bindparam, select
 
 from service.issues import Issue, issue
 from service.store.parameters import Parameters
 from service.store.query import Include, Query
+from service.store.raw import Among, Row
 from service.store.tables import reference, resource
 from service.store.visibility import Visibility, visible
 
@@ -27,7 +29,7 @@ def included(
     """
     if not query.includes or not matches:
         return [], []
-    seen = _keys(connection, matches)
+    seen = _keys(_OF_RIDS(connection, matches))
     latest, added = dict(seen), Keys()
     for turn in range(_ROUNDS):
         wanted = [one for one in query.includes if turn == 0 or one.iterate]
@@ -45,9 +47,13 @@ def included(
     return list(added), []
 
 
-def _keys(connection: Connection, rids: list[int]) -> Keys:
-    statement = select(resource.c.rid, resource.c.type, resource.c.id).where(resource.c.rid.in_(rids))
-    return {row.rid: (row.type, row.id) for row in connection.execute(statement)}
+_ROW = (resource.c.rid, resource.c.type, resource.c.id)
+_OF_RIDS = Among(lambda rids: select(*_ROW).where(resource.c.rid.in_(rids)))
+_TARGETS = Among(lambda rids: select(reference.c.param, reference.c.target).where(reference.c.rid.in_(rids)))
+
+
+def _keys(rows: Iterable[Row]) -> Keys:
+    return {rid: (type_name, id_) for rid, type_name, id_ in rows}
 
 
 def _referred(connection: Connection, parameters: Parameters, one: Include, latest: Keys, who: Visibility) -> Keys:
@@ -56,15 +62,17 @@ def _referred(connection: Connection, parameters: Parameters, one: Include, late
     params = _params(parameters, one, {latest[rid][0] for rid in rids})
     if not rids or not params:
         return {}
-    statement = select(reference.c.target).where(reference.c.rid.in_(rids), reference.c.param.in_(params)).distinct()
-    targets = sorted({row.target for row in connection.execute(statement)})
-    return _visible(connection, (_split(target) for target in targets), one.target, who)
+    keys = {_split(target) for param, target in _TARGETS(connection, rids) if param in params}
+    wanted = {(name, id_) for name, id_ in keys if name and one.target in (None, name)}
+    # An id alone almost always means one resource, so the few others are left out here.
+    rows = _visible(who)(connection, {id_ for _, id_ in wanted})
+    return _keys(sorted(row for row in rows if row[1:] in wanted))
 
 
-def _params(parameters: Parameters, one: Include, types: Iterable[str]) -> list[int]:
+def _params(parameters: Parameters, one: Include, types: Iterable[str]) -> set[int]:
     if one.parameter is not None:
-        return [one.parameter.id]
-    return [found.id for name in types for found in parameters.of(name).values() if found.kind == "reference"]
+        return {one.parameter.id}
+    return {found.id for name in types for found in parameters.of(name).values() if found.kind == "reference"}
 
 
 def _split(target: str) -> tuple[str, str]:
@@ -72,33 +80,30 @@ def _split(target: str) -> tuple[str, str]:
     return (type_name, id_) if "/" not in id_ and type_name.isalnum() else ("", "")
 
 
-def _visible(connection: Connection, keys: Iterable[tuple[str, str]], only: str | None, who: Visibility) -> Keys:
-    by_type: dict[str, list[str]] = {}
-    for type_name, id_ in keys:
-        if type_name and only in (None, type_name):
-            by_type.setdefault(type_name, []).append(id_)
-    if not by_type:
-        return {}
-    these = or_(*(and_(resource.c.type == name, resource.c.id.in_(ids)) for name, ids in by_type.items()))
-    statement = (
-        select(resource.c.rid, resource.c.type, resource.c.id)
-        .where(these, resource.c.deleted == 0, visible(who, resource))
-        .order_by(resource.c.rid)
-    )
-    return {row.rid: (row.type, row.id) for row in connection.execute(statement)}
+@lru_cache(256)
+def _visible(who: Visibility) -> Among:
+    seen = (resource.c.deleted == 0, visible(who, resource))
+    return Among(lambda ids: select(*_ROW).where(resource.c.id.in_(ids), *seen))
 
 
 def _referring(connection: Connection, _: Parameters, one: Include, latest: Keys, who: Visibility) -> Keys:
     """The resources of the include's type that refer to one of `latest`."""
-    targets = [f"{name}/{id_}" for name, id_ in latest.values() if one.target in (None, name)]
-    if one.parameter is None or not targets:
+    if one.parameter is None:
         return {}
-    statement = (
-        select(resource.c.rid, resource.c.type, resource.c.id)
-        .join(reference, reference.c.rid == resource.c.rid)
-        .where(reference.c.param == one.parameter.id, reference.c.target.in_(targets))
-        .where(resource.c.deleted == 0, visible(who, resource))
-        .order_by(resource.c.rid)
-        .limit(MOST + 1)
+    targets = [f"{name}/{id_}" for name, id_ in latest.values() if one.target in (None, name)]
+    return _keys(sorted(_referrers(who)(connection, targets, by=one.parameter.id))[: MOST + 1])
+
+
+@lru_cache(256)
+def _referrers(who: Visibility) -> Among:
+    joined = reference.join(resource, resource.c.rid == reference.c.rid)
+    seen = (reference.c.param == bindparam("by"), resource.c.deleted == 0, visible(who, resource))
+    return Among(
+        lambda targets: (
+            select(*_ROW)
+            .select_from(joined)
+            .where(reference.c.target.in_(targets), *seen)
+            .order_by(resource.c.rid)
+            .limit(MOST + 1)
+        )
     )
-    return {row.rid: (row.type, row.id) for row in connection.execute(statement)}

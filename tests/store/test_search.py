@@ -251,3 +251,24 @@ def test_characters_that_no_resource_can_hold(family: Store, shape: str, strange
 
 def test_line_breaks_and_tabs_are_text(family: Store) -> None:
     assert ids(family, "Patient", [("name", "a\tb\r\nc")]) == []
+
+
+def test_what_is_included_is_whole_and_in_order_however_much_it_is(store: Store) -> None:
+    """More than is asked about at once, and among other types with the same ids."""
+    ids = [f"x{number}" for number in range(150)]
+    entries = [{"resourceType": kind, "id": id_} for id_ in ids for kind in ("Practitioner", "Patient")]
+    entries += [
+        {"resourceType": "CarePlan", "id": id_, "subject": {"reference": f"Patient/{id_}"}} for id_ in reversed(ids)
+    ]
+    requests = [{"method": "PUT", "url": f"{one['resourceType']}/{one['id']}"} for one in entries]
+    pairs = zip(requests, entries, strict=True)
+    bundle = {"resourceType": "Bundle", "entry": [{"request": request, "resource": one} for request, one in pairs]}
+    store.transaction({**bundle, "type": "transaction"}, OURS, EVERYTHING)
+
+    def included(type_name: str, how: str) -> list[tuple[str, str]]:
+        query = store.query(type_name, [("_count", "200"), (how, "CarePlan:subject")])
+        return [(one.type, one.id) for one in store.search(query, EVERYTHING).included]
+
+    assert included("CarePlan", "_include") == [("Patient", id_) for id_ in ids]
+    assert included("Patient", "_revinclude") == [("CarePlan", id_) for id_ in reversed(ids)]
+    assert included("Practitioner", "_revinclude") == []
