@@ -50,14 +50,14 @@ def accept(
     then. With `shortcut` a document that is here already is not converted again. `options` go to the converter.
     Raises `StoreError` where the store cannot go on (`store.busy`).
     """
-    value, refused = _read(text, only)
+    value, hashed, refused = _read(text, only)
     if refused is not None:
         return refused
-    document = _document(value, text)
+    document = _document(value, text, bytes.fromhex(hashed))
     if shortcut and document is not None and (known := _known(store, document)) is not None:
         return known
     with store.database.coming():
-        converted = converter.convert_read(value, text, **options)
+        converted = converter.convert_read(value, text, source_hash=hashed, **options)
         if converted.bundle is None or has_errors(converted.issues) or document is None:
             return without("invalid", converted.document, converted.issues, converted)
         # Each once, and whatever can be worked out before anybody has to wait for it.
@@ -81,10 +81,10 @@ def accept(
 
 def rehearse(converter: Converts, text: bytes, *, only: str | None = None, **options: Any) -> Accepted:
     """What would become of one document, by its conversion alone: nothing is stored, so nothing is new."""
-    value, refused = _read(text, only)
+    value, hashed, refused = _read(text, only)
     if refused is not None:
         return refused
-    made = converter.convert_read(value, text, **options)
+    made = converter.convert_read(value, text, source_hash=hashed, **options)
     status: Status = "invalid" if made.bundle is None or has_errors(made.issues) else "unchanged"
     document = made.document if isinstance(made.document, dict) else {}
     id_, kind, version = (document.get(name) for name in ("id", "kind", "version"))
@@ -93,17 +93,18 @@ def rehearse(converter: Converts, text: bytes, *, only: str | None = None, **opt
     return Accepted(status, id_, kind, version, references, {}, tuple(made.issues), converted=made)
 
 
-def _read(text: bytes, only: str | None) -> tuple[Any, Accepted | None]:
-    """A document, and why it is not taken where it cannot be read, or may not come from who asks.
+def _read(text: bytes, only: str | None) -> tuple[Any, str, Accepted | None]:
+    """A document, its `digest`, and why it is not taken where it cannot be read, or may not come from who asks.
 
     Decided before anything else, so that nobody learns whether another organisation's document is here.
     """
     try:
-        value = json.parse(text)
+        value, canonical = json.parse_canonical(text)
     except json.JsonError as error:
-        return None, without("invalid", None, [error.issue], Converted(None, None, [error.issue]))
+        return None, "", without("invalid", None, [error.issue], Converted(None, None, [error.issue]))
     others = _foreign(value, only)
-    return value, without("invalid", None, others) if others else None
+    hashed = hashlib.sha256(canonical).hexdigest()
+    return value, hashed, without("invalid", None, others) if others else None
 
 
 def _foreign(value: Any, only: str | None) -> list[Issue]:
@@ -126,7 +127,7 @@ def _change(entry: Mapping[str, Any]) -> Change:
     return Change(resource["resourceType"], resource["id"], "PUT", resource)
 
 
-def _document(value: Any, text: bytes) -> Document | None:
+def _document(value: Any, text: bytes, digest: bytes) -> Document | None:
     """The header of a document, where it has one that can be read."""
     source = value.get("source") if isinstance(value, dict) else None
     if not isinstance(source, dict):
@@ -137,7 +138,6 @@ def _document(value: Any, text: bytes) -> Document | None:
         return None
     organisation, system, id_, kind = map(str, parts)
     about = hidden(organisation, system, str(family.get("id")))
-    digest = hashlib.sha256(json.canonical(value)).digest()
     return Document(Identity(organisation, system, id_), kind, version, about, digest, value, text)
 
 

@@ -156,8 +156,18 @@ class Converter:
         catalogue, issues = self.catalogue.reload()
         return Converter(self.key, catalogue, self.definitions, self.schemas, self.narrator), issues
 
-    def keyed(self, document: Any, *, variant: str | None = None, activity_style: str = "detail") -> "Keyed":
-        """A source document checked and in the form that the maps read, with the variant that maps it."""
+    def keyed(
+        self,
+        document: Any,
+        *,
+        variant: str | None = None,
+        activity_style: str = "detail",
+        source_hash: str | None = None,
+    ) -> "Keyed":
+        """A source document checked and in the form that the maps read, with the variant that maps it.
+
+        `source_hash` is its `digest`, for who has that already.
+        """
         chosen = self.catalogue.choose(document, variant)
         if isinstance(chosen, Issue):
             return Keyed(None, None, [chosen])
@@ -167,8 +177,13 @@ class Converter:
             found.append(issue("mapping.no-entry", name=chosen.name, kind=kind))
         if has_errors(found):
             return Keyed(None, chosen, found)
-        made = keyed(document, self.key, processing=_processing(document, chosen, activity_style), schema=schema)
-        return Keyed(made, chosen, found)
+        processing = {
+            "activityStyle": activity_style,
+            "sourceHash": source_hash or digest(document),
+            "mappingSet": chosen.name,
+            "mappingHash": chosen.hash,
+        }
+        return Keyed(keyed(document, self.key, processing=processing, schema=schema), chosen, found)
 
     def convert(
         self,
@@ -176,14 +191,16 @@ class Converter:
         *,
         variant: str | None = None,
         activity_style: str = "detail",
+        source_hash: str | None = None,
         trace: bool = False,
     ) -> Converted:
         """The transaction Bundle of a source document (a JSON value), with everything found on the way.
 
         `variant` names a mapping; without it the document's own model, county and organisation choose. With
-        `activity_style` `reference`, measures and services stand beside the plan. `trace` tells which rule made what.
+        `activity_style` `reference`, measures and services stand beside the plan. `source_hash` is the document's
+        `digest`, for who has that already. `trace` tells which rule made what.
         """
-        ready = self.keyed(document, variant=variant, activity_style=activity_style)
+        ready = self.keyed(document, variant=variant, activity_style=activity_style, source_hash=source_hash)
         if ready.document is None or ready.variant is None:
             return Converted(document, None, ready.issues)
         chosen, made, found = ready.variant, ready.document, ready.issues
@@ -264,15 +281,6 @@ def default(key: bytes) -> Converter:
 def convert(document: Any, *, key: bytes, **options: Any) -> Converted:
     """The Bundle of one source document by the mappings that travel with the program; see `Converter.convert`."""
     return default(key).convert(document, **options)
-
-
-def _processing(document: Any, variant: Variant, activity_style: str) -> dict[str, str]:
-    return {
-        "activityStyle": activity_style,
-        "sourceHash": digest(document),
-        "mappingSet": variant.name,
-        "mappingHash": variant.hash,
-    }
 
 
 def _narrate(bundle: dict[str, Any], narrator: Narrator) -> None:

@@ -58,6 +58,16 @@ def parse(text: bytes | str, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX
     Refused with `JsonError`: no JSON, NaN and Infinity, duplicate keys, lone surrogates, text that is not UTF-8,
     deeper than `max_depth` levels, longer than `max_bytes`.
     """
+    return _parsed(text, _encoder, max_bytes, max_depth)[0]
+
+
+def parse_canonical(text: bytes | str) -> tuple[Any, bytes]:
+    """The value of `text`, as `parse` gives it, and its `canonical` form, which is made on the way."""
+    return _parsed(text, _canonical_encoder, MAX_BYTES, MAX_DEPTH)
+
+
+def _parsed(text: bytes | str, encoder: msgspec.json.Encoder, max_bytes: int, max_depth: int) -> tuple[Any, bytes]:
+    """The value of `text`, and that as `encoder` writes it."""
     try:
         data = text.encode() if isinstance(text, str) else text
     except UnicodeEncodeError as error:
@@ -73,9 +83,10 @@ def parse(text: bytes | str, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX
     if data.count(b"{") + data.count(b"[") > max_depth and _deeper(value, max_depth):
         _refuse_depth(data, max_depth)
     # Of two equal keys only one is in the value, so a text with as many quotes as its value has none.
-    if _quotes(data) != _quotes(_encoder.encode(value)):
+    encoded = encoder.encode(value)
+    if _quotes(data) != _quotes(encoded):
         _refuse_duplicates(data)
-    return value
+    return value, encoded
 
 
 def encode(value: Any) -> bytes:
@@ -198,7 +209,8 @@ def _after(source: str, at: int) -> int:
 
 def _quotes(data: bytes) -> int:
     """How many quotes of `data`, which is JSON, begin or end a string."""
-    return data.count(b'"') - _ESCAPE.findall(data).count(b'\\"')
+    escaped = _ESCAPE.findall(data).count(b'\\"') if b"\\" in data else 0
+    return data.count(b'"') - escaped
 
 
 def _deeper(value: Any, most: int) -> bool:

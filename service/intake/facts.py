@@ -71,6 +71,7 @@ class Facts:
     entities: dict[str, list[Found]] = field(default_factory=_lists)
     references: list[Leaf] = field(default_factory=list)
     times: list[Leaf] = field(default_factory=list)
+    oids: list[Leaf] = field(default_factory=list)
     strings: list[Leaf] = field(default_factory=list)
     named: dict[str, Found] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=_texts)
@@ -144,8 +145,11 @@ def _walk(
             facts.references.append((value, (path, name), shape, around))
         elif sort == TIME:
             facts.times.append((value, (path, name), shape, around))
-        elif sort == OID or len(value) >= SHORTEST:
-            facts.strings.append((value, (path, name), shape, around))
+        else:
+            if sort == OID:
+                facts.oids.append((value, (path, name), shape, around))
+            if len(value) >= SHORTEST:
+                facts.strings.append((value, (path, name), shape, around))
 
 
 @functools.lru_cache(64)

@@ -4,6 +4,7 @@ HMAC-SHA-256 (RFC 2104) over parts framed by their length, so that no two lists 
 result is a UUID of version 8 (RFC 9562, 5.8). Stable, not reversible to a HETU, and scoped to the register.
 """
 
+import functools
 import hashlib
 import hmac
 from collections.abc import Callable
@@ -31,26 +32,32 @@ def framed(parts: tuple[str, ...]) -> bytes:
 
 def written(digest: bytes) -> str:
     """The first 16 bytes of `digest` as a UUID of version 8."""
-    text = digest[:16].hex()
-    return f"{text[:8]}-{text[8:12]}-8{text[13:16]}-{'89ab'[digest[8] & 3]}{text[17:20]}-{text[20:]}"
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-8{text[13:16]}-{'89ab'[digest[8] & 3]}{text[17:20]}-{text[20:32]}"
 
 
 def identify(key: bytes, register: str) -> Identify:
     """`stable_id` for one register: its organisation OID is the first part of every id.
 
-    The same as one-shot HMAC, but the key and the register are hashed once for a whole document.
+    The same as one-shot HMAC, but the key and the register are hashed once.
     """
-    block = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
-    inner = hashlib.sha256(block.translate(_INNER) + framed((register,)))
-    outer = hashlib.sha256(block.translate(_OUTER))
+    inner, outer = _begun(key, register)
     known: dict[tuple[str, ...], str] = {}
 
     def of(*parts: str) -> str:
-        if parts not in known:
+        made = known.get(parts)
+        if made is None:
             first, second = inner.copy(), outer.copy()
             first.update(framed(parts))
             second.update(first.digest())
-            known[parts] = written(second.digest())
-        return known[parts]
+            made = known[parts] = written(second.digest())
+        return made
 
     return of
+
+
+@functools.lru_cache(64)
+def _begun(key: bytes, register: str) -> tuple["hashlib._Hash", "hashlib._Hash"]:
+    """The two hashes of HMAC up to where the parts of an id follow; only copies of them go on."""
+    block = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
+    return hashlib.sha256(block.translate(_INNER) + framed((register,))), hashlib.sha256(block.translate(_OUTER))

@@ -74,8 +74,11 @@ class _Compiler:
         return None
 
     def object(self, shape: Shape) -> Walk:
-        if id(shape) in self.done:
+        done = self.done.get(id(shape))
+        if done is _unfinished:
             return lambda value, ids, parent: self.done[id(shape)](value, ids, parent)
+        if done is not None:
+            return done
         self.done[id(shape)] = _unfinished
         fields = [(name, walk) for name, one in shape.fields.items() if (walk := self.value(one.shape))]
         entity = shape.entity if self.with_ids else None

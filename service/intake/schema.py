@@ -19,6 +19,9 @@ from service.issues import Issue, issue
 KINDS = ("meeting", "care-team", "shared-plan", "case")
 RESERVED = frozenset({"resourceId", "practitionerId", "provenanceId", "documentResourceId", "processing"})
 """Names that the keyed form adds."""
+# Keywords that speak of names which do not stand beside them.
+_OPEN = frozenset({"$ref", "$dynamicRef", "additionalProperties", "dependentSchemas", "patternProperties"})
+_APPLIED = ("allOf", "anyOf", "oneOf", "if", "then", "else", "not")
 ROOT = "https://yhdessa.example/fhir/source/"
 
 
@@ -61,7 +64,8 @@ def compose(overlays: Sequence[Mapping[str, Any]]) -> Schema:
     for overlay in overlays:
         _lay_over(documents, overlay)
     try:
-        registry = jsonschema_rs.Registry(list(documents.items()), draft=jsonschema_rs.Draft202012)
+        closed = [(id_, _closed(document)) for id_, document in documents.items()]
+        registry = jsonschema_rs.Registry(closed, draft=jsonschema_rs.Draft202012)
         gates = {kind: _gate(uri(kind), registry) for kind in KINDS}
         reader = Reader(documents)
         shapes = {kind: reader.root(uri(kind), kind) for kind in KINDS}
@@ -85,6 +89,36 @@ def _refuse_unkeyable(root: Shape) -> None:
 
 def _gate(root: str, registry: Any) -> Any:
     return jsonschema_rs.Draft202012Validator({"$ref": root}, registry=registry, validate_formats=True)
+
+
+def _closed(node: Any) -> Any:
+    """The same schema with `additionalProperties` where that says what `unevaluatedProperties` does: it is quicker.
+
+    So it is where all names stand in `properties`, and what else speaks of the object brings no further.
+    """
+    if isinstance(node, list):
+        return [_closed(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    made = {key: _closed(value) for key, value in node.items()}
+    if node.get("unevaluatedProperties") is False and _brought(node) <= _own(node):
+        del made["unevaluatedProperties"]
+        made["additionalProperties"] = False
+    return made
+
+
+def _own(node: Mapping[str, Any]) -> set[str]:
+    names = node.get("properties")
+    return set(names) if isinstance(names, dict) else set()
+
+
+def _brought(node: Any) -> set[str]:
+    """The names that `node` and all that it applies to the same object speak of, and any keyword of `_OPEN` in them."""
+    if isinstance(node, list):
+        return set().union(*map(_brought, node))
+    if not isinstance(node, dict):
+        return set()
+    return _own(node) | (_OPEN & node.keys()) | _brought([node[key] for key in _APPLIED if key in node])
 
 
 @functools.cache

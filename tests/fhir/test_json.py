@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.fhir.json import JsonError, encode, parse
+from service.fhir.json import JsonError, canonical, encode, parse, parse_canonical
 
 TEXTS = st.text(alphabet='"\\{}[]:,u0a ä\n😀', max_size=8)
 VALUES = st.recursive(
@@ -21,6 +21,7 @@ VALUES = st.recursive(
 def test_every_value_comes_back(value: Any, ascii_only: bool) -> None:
     assert parse(plain.dumps(value, ensure_ascii=ascii_only)) == value
     assert parse(encode(value)) == value
+    assert parse_canonical(encode(value)) == (value, canonical(value))
 
 
 @given(st.dictionaries(TEXTS, VALUES, min_size=1, max_size=4), st.data())
@@ -29,9 +30,10 @@ def test_a_key_given_twice_is_refused(value: dict[str, Any], data: st.DataObject
     members = [f"{plain.dumps(key)}: {plain.dumps(inner)}" for key, inner in value.items()]
     members.insert(data.draw(st.integers(0, len(members))), f"{plain.dumps(name)}: {plain.dumps(data.draw(VALUES))}")
     text = '[{"before": 1}, {' + ", ".join(members) + "}]"
-    with pytest.raises(JsonError) as refused:
-        parse(text)
-    assert refused.value.issue.key == "json.duplicate-key"
+    for reads in (parse, parse_canonical):
+        with pytest.raises(JsonError) as refused:
+            reads(text)
+        assert refused.value.issue.key == "json.duplicate-key"
 
 
 @pytest.mark.parametrize("text", ['{"a": 1, "\\u0061": 2}', '{"\\"": 1, "\\u0022": 2}', '{"a": {"b": 1, "b": 1}}'])
@@ -56,3 +58,4 @@ def test_depth(depth: int, refused: bool, left: str, right: str) -> None:
 def test_brackets_in_texts_are_not_depth() -> None:
     value = {"a": "[{" * 200, "b": ["]" * 200]}
     assert parse(encode(value)) == value
+    assert parse_canonical(encode(value)) == (value, canonical(value))

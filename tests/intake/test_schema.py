@@ -62,6 +62,19 @@ def test_extra_fields_are_known_only_with_the_overlay() -> None:
     assert not [one for one in check(examples.valid()["aika-shared-plan-measures-abc"]) if one.is_error]
 
 
+def test_a_field_may_come_by_a_condition() -> None:
+    """Where an overlay brings names by what is applied to an object, all that it brings count as known."""
+    home = {"if": {"properties": {"environment": {"const": "home"}}}, "then": {"properties": {"room": LINE}}}
+    gate = compose([{"$defs": {"measure": {"allOf": [home]}}}]).gates["shared-plan"]
+    document = copy.deepcopy(examples.valid()["aika-shared-plan-measures-abc"])
+    measures = {one["environment"]: one for one in document["plan"]["measures"]}
+    measures["home"]["room"] = "Keittiö"
+    assert gate.is_valid(document)
+    assert not base().gates["shared-plan"].is_valid(document)
+    measures["elsewhere"]["room"] = "Sali"
+    assert not gate.is_valid(document)
+
+
 def test_extra_fields_take_part_in_rules_ids_and_models() -> None:
     schema = compose([OVERLAY])
     document = _document()

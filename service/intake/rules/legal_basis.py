@@ -18,7 +18,7 @@ def check(facts: Facts) -> Iterator[Issue]:
         value = found.value
         if value["basis"] == "luovutuslupa":
             yield from _luovutuslupa(facts, found)
-        key = (found.around.path if found.around else None, value["organisation"], value["direction"], value["basis"])
+        key = (id(found.around), value["organisation"], value["direction"], value["basis"])
         if key in seen:
             yield issue("intake.recipient-twice", pointer=found.at("organisation"))
         seen.add(key)

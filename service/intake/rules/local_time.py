@@ -22,5 +22,5 @@ def check(facts: Facts) -> Iterator[Issue]:
         except (ValueError, OverflowError):
             yield issue("intake.time-not-real", pointer=pointer(path), value=value)
         else:
-            if _FAR.search(value[16:]):
+            if len(value) > 16 and _FAR.search(value[16:]):
                 yield issue("intake.time-offset", pointer=pointer(path), value=value)

@@ -11,8 +11,8 @@ _NO_ARC = re.compile(r"[01]\.(?:[4-9]\d|\d{3,})(?:\.|\Z)")
 
 
 def check(facts: Facts) -> Iterator[Issue]:
-    for value, path, shape, _ in facts.strings:
-        if shape.special == "oid" and _NO_ARC.match(value):
+    for value, path, _, _ in facts.oids:
+        if _NO_ARC.match(value):
             yield issue("intake.oid-arc", pointer=pointer(path), value=value)
     for child in facts.objects["child"]:
         oid = child.value.get("learnerOid", LEARNERS)

@@ -30,7 +30,7 @@ def _revocation(found: Found) -> Iterator[Issue]:
 def _givers(facts: Facts, found: Found) -> Iterator[Issue]:
     """A reference that points nowhere is another rule's business."""
     givers = found.value["givenBy"]
-    if all(facts.kinds[giver] for giver in givers) and not any(_may_give(facts, giver) for giver in givers):
+    if not any(_may_give(facts, giver) for giver in givers) and all(facts.kinds[giver] for giver in givers):
         yield issue("intake.permission-giver", pointer=found.at("givenBy"))
 
 

@@ -8,35 +8,36 @@ from collections.abc import Iterator
 from service.intake.facts import Facts, Found
 from service.issues import Issue, issue
 
+MARKED = frozenset({"near-worker", "responsible-worker"})
 LAY = frozenset({"kokemusasiantuntija", "vapaaehtoinen", "tulkki"})
 
 
 def check(facts: Facts) -> Iterator[Issue]:
     for found in (*facts.objects["plan"], *facts.objects["careTeam"]):
         for index, worker in enumerate(found.value.get("responsibleWorkers", ())):
-            yield from _one(facts, worker, found.at("responsibleWorkers", index))
-    for found in facts.objects["participant"]:
-        if found.around is not None:
-            yield from _roles(facts, found, found.around, None)
-    for found in facts.objects["member"]:
-        if found.around is not None:
-            yield from _roles(facts, found, found.around, found.around.value["responsibleWorkers"])
+            yield from _one(facts, worker, found, "responsibleWorkers", index)
+    for found in (*facts.objects["participant"], *facts.objects["member"]):
+        if found.around is not None and not MARKED.isdisjoint(found.value.get("roles", ())):
+            yield from _roles(facts, found, found.around)
 
 
-def _one(facts: Facts, worker: str, pointer: str) -> Iterator[Issue]:
+def _one(facts: Facts, worker: str, found: Found, *steps: str | int) -> list[Issue]:
     if facts.kinds[worker] in ("child", "guardian", "other"):
-        yield issue("intake.responsible-not-professional", pointer=pointer)
-    elif facts.person(worker).get("profession") in LAY:
-        yield issue("intake.responsible-lay", pointer=pointer, profession=facts.person(worker)["profession"])
+        return [issue("intake.responsible-not-professional", pointer=found.at(*steps))]
+    profession = facts.person(worker).get("profession")
+    if profession in LAY:
+        return [issue("intake.responsible-lay", pointer=found.at(*steps), profession=profession)]
+    return []
 
 
-def _roles(facts: Facts, found: Found, around: Found, responsible: list[str] | None) -> Iterator[Issue]:
-    roles, person = found.value.get("roles", ()), found.value["person"]
+def _roles(facts: Facts, found: Found, around: Found) -> Iterator[Issue]:
+    roles, person = found.value["roles"], found.value["person"]
     if "near-worker" in roles and person != around.value["nearWorker"]:
         yield issue("intake.role-near-worker", pointer=found.at("roles"))
     if "responsible-worker" not in roles:
         return
-    problems = list(_one(facts, person, found.at("person")))
+    problems = _one(facts, person, found, "person")
     yield from problems
-    if not problems and responsible is not None and person not in responsible:
+    # A meeting has no list of its responsible workers, a team has one.
+    if not problems and found.shape.name == "member" and person not in around.value["responsibleWorkers"]:
         yield issue("intake.role-responsible", pointer=found.at("roles"))

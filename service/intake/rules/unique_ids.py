@@ -15,9 +15,9 @@ def check(facts: Facts) -> Iterator[Issue]:
     for kind, entities in facts.entities.items():
         if kind in ORDER or kind in ("place", "relation"):
             continue
-        seen: dict[tuple[object, str], Found] = {}
+        seen: dict[tuple[int, str], Found] = {}
         for found in entities:
-            key = (found.around.path if found.around else None, found.value["id"])
+            key = (id(found.around), found.value["id"])
             first = seen.setdefault(key, found)
             if first is not found:
                 yield _twice(facts, found.value["id"], found.at("id"), first.at("id"))
