@@ -4,9 +4,8 @@ https://hl7.org/fhir/R4/bundle.html#references
 """
 
 import functools
-from typing import Any
 
-from service.validation.references import LITERAL, is_absolute
+from service.validation.references import LITERAL, Link, is_absolute
 from service.validation.run import Json
 
 Row = tuple[int, Json, Json | None]  # of a well-shaped entry: its index, itself and its resource
@@ -22,7 +21,7 @@ class Index:
         self.by_url: dict[str, list[Json]] = {}
         self._urls: dict[int, str] = {}
         self._split: dict[str, tuple[str, str, str] | None] = {}
-        self._links: dict[str | None, dict[str, Any]] = {}
+        self._links: dict[str | None, dict[str, Link]] = {}
         given = bundle.get("entry")
         for index, entry in enumerate(given if type(given) is list else ()):
             if type(entry) is not dict:
@@ -52,9 +51,16 @@ class Index:
     def full_url_of(self, resource: Json) -> str | None:
         return self._urls.get(id(resource))
 
-    def links(self, base: str | None) -> dict[str, Any]:
+    def links(self, base: str | None) -> dict[str, Link]:
         """What was found for literals: the same from all entries below the same root."""
         return self._links.setdefault(self._root(base), {})
+
+    def know(self, link: Link) -> None:
+        """Note what `Type/id` leads to from below the root of the target's fullUrl, where that ends with just this."""
+        target = link.target or {}
+        url, literal = self._urls.get(link.number, ""), f"{link.type}/{target.get('id')}"
+        if (root := self._root(url)) is not None and url == root + literal and self.by_url[url][0] is target:
+            self._links.setdefault(root, {})[literal] = link
 
     def split(self, url: str) -> tuple[str, str, str] | None:
         """The root, type and id of a fullUrl that ends with a type and an id."""

@@ -95,7 +95,9 @@ _RESPONSES = frozenset(("batch-response", "transaction-response", "history"))
 
 def _entries(value: Any) -> list[Any]:
     rows = value.get("entry")
-    return [one for one in rows if type(one) is dict] if type(rows) is list else []
+    if type(rows) is not list:
+        return []
+    return rows if {*map(type, rows)} == {dict} else [one for one in rows if type(one) is dict]
 
 
 def _bdl_2(value: Any, run: Run) -> bool | None:

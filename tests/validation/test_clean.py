@@ -15,6 +15,8 @@ from service.issues import Issue
 from service.validation import Options, Validator, narrative
 from service.validation.clean import markup
 from service.validation.clean.resources import Clean
+from service.validation.entries import Index
+from service.validation.run import Run
 from tests.shared import ROOT, shared
 
 OUTPUTS = sorted((ROOT / "mappings").glob("*/cases/*/out.json"))
@@ -275,3 +277,35 @@ def test_a_warning_in_a_target_does_not_spoil_its_references() -> None:
     assert quick == slow
     assert "validation.binding" in {one.key for one in quick}
     assert "validation.reference-profile" not in {one.key for one in quick}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda entry, rows: entry.update(fullUrl=f"{entry['fullUrl']}/_history/2"),
+        lambda entry, rows: entry.update(fullUrl=entry["fullUrl"].replace("https://", "https://other.")),
+        lambda entry, rows: entry.update(fullUrl=f"urn:uuid:{entry['resource']['id']}"),
+        lambda entry, rows: entry.update(fullUrl=f"{entry['fullUrl']}0"),
+        lambda entry, rows: entry.pop("fullUrl"),
+        lambda entry, rows: entry["resource"].pop("id"),
+        lambda entry, rows: entry["resource"].update(meta={"profile": "malformed"}),
+        lambda entry, rows: rows.insert(
+            0, {**entry, "resource": {**rows[0]["resource"], "id": entry["resource"]["id"]}}
+        ),
+        lambda entry, rows: rows.insert(
+            0, {**entry, "resource": {**entry["resource"], "meta": {"profile": "malformed"}}}
+        ),
+    ],
+)
+def test_what_a_literal_leads_to_is_the_same_as_what_the_index_finds(change: Callable[[Any, Any], Any]) -> None:
+    bundle = parse(OUTPUTS[0].read_bytes())
+    rows = bundle["entry"]
+    change(next(one for one in rows if one["resource"]["resourceType"] == "Patient"), rows)
+    quick, slow = both(bundle)
+    assert quick == slow
+    index = Index(bundle)
+    run = Run(Options(), bundle, bundle=index)
+    QUICK._rules.clean.judge(run)
+    for base in {one.get("fullUrl") for one in rows}:
+        for literal, link in index.links(base).items():
+            assert link.target is index.find(literal, base)

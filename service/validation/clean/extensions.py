@@ -47,15 +47,15 @@ class Extended:
 
     def check(self, value: list[Any], run: Run) -> bool:
         """Whether all of them are surely right."""
-        plans = self._by_url
+        plans, urls = self._by_url, []
         for item in value:
             if type(item) is not dict or "url" not in item or type(url := item["url"]) is not str:
                 return False
             plan = plans[url] if url in plans else self._plan(url)
             if not plan[tuple(item)](item, run):
                 return False
-        urls = tuple([one["url"] for one in value])
-        return urls in self._together or self._may_stand_together(urls)
+            urls.append(url)
+        return not self._slicings or (together := (*urls,)) in self._together or self._may_stand_together(together)
 
     def _plan(self, url: str) -> Plan:
         made = self._make(url)

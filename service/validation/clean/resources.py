@@ -10,6 +10,7 @@ from service.validation.clean.asks import Spec
 from service.validation.clean.passes import Plan
 from service.validation.clean.plans import Asked, Plans
 from service.validation.questionnaires import check_response
+from service.validation.references import Link
 from service.validation.run import Json, Run
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Clean:
                     number = id(resource)
                     claimed.append((resource, number, name, urls))
                     run.claims[number] = name, urls
+                    run.bundle.know(Link(name, resource, number, urls))
         before = run.resource, run.root, run.contained, run.base, run.place
         assumed: dict[int, Assumed] = {}
         for resource, number, name, urls in claimed:
