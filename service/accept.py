@@ -60,7 +60,7 @@ def accept(
         converted = converter.convert_read(value, text, source_hash=hashed, **options)
         if converted.bundle is None or has_errors(converted.issues) or document is None:
             return without("invalid", converted.document, converted.issues, converted)
-        # Each once, and whatever can be worked out before anybody has to wait for it.
+        # Each once, with what each of them needs whether or not it turns out to have changed.
         changes = {one.key: one for one in map(_change, converted.bundle["entry"])}
         prepared = [prepare(one, store.parameters) for one in changes.values()]
 
