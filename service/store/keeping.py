@@ -19,7 +19,7 @@ from service.store.documents import Identity, Kept
 from service.store.outbox import Delivery
 from service.store.records import Author, Change, Origin, Written
 from service.store.references import outward, places
-from service.store.resources import Key, Prepared, current, put
+from service.store.resources import Key, Prepared, current, current_beside, put
 
 Status = Literal["created", "updated", "unchanged", "older", "clash", "invalid"]
 
@@ -82,7 +82,7 @@ def keep(
         documents.renew(connection, did, document.version, document.digest, now)
         before = documents.resources(connection, did)
     wanted = {one.change.key for one in prepared}
-    known = current(connection, wanted | before.keys())
+    known = current_beside(connection, wanted | before.keys(), prepared)
     foreign = [key for key, row in known.items() if row.organisation != identity.organisation]
     if foreign:
         issues = [issue("store.other-owner", reference="/".join(key)) for key in foreign]

@@ -4,7 +4,7 @@ https://hl7.org/fhir/R4/http.html#versioning
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -62,6 +62,16 @@ _SEEN = Among(lambda ids: select(resource).where(resource.c.id.in_(ids)))
 _LOCKED = Among(
     lambda ids: (
         select(resource).where(resource.c.id.in_(ids)).order_by(resource.c.id, resource.c.type).with_for_update()
+    )
+)
+
+
+_HELD = Among(
+    lambda ids: (
+        select(resource)
+        .where(resource.c.id.in_(ids))
+        .order_by(resource.c.id, resource.c.type)
+        .with_for_update(read=True, key_share=True)
     )
 )
 
@@ -131,11 +141,30 @@ def _more(json: bytes) -> bytes:
 
 def current(connection: Connection, keys: Iterable[Key], *, lock: bool = True) -> dict[Key, Current]:
     """The rows of those resources that exist or have existed, locked until the end of the transaction."""
-    wanted = set(keys)
+    return _rows(connection, set(keys), _LOCKED if lock else _SEEN)
+
+
+def current_beside(connection: Connection, keys: Iterable[Key], prepared: Iterable[Prepared]) -> dict[Key, Current]:
+    """The same, where those that `prepared` leaves as they are only stay so until then: others may do likewise.
+
+    Every document of an office brings its organisation, and would else wait for the one before it to be on the disk.
+    Raises `Again` where one of them was just changed.
+    """
+    if connection.dialect.name == "sqlite":
+        return current(connection, keys)
+    seen = current(connection, keys, lock=False)
+    digests = {one.change.key: one.digest for one in prepared}
+    same = {key: row for key, row in seen.items() if not row.deleted and row.digest == digests.get(key)}
+    if _rows(connection, same.keys(), _HELD) != same:
+        raise Again
+    return same | current(connection, seen.keys() - same.keys())
+
+
+def _rows(connection: Connection, wanted: Collection[Key], statement: Among) -> dict[Key, Current]:
     if not wanted:
         return {}
     # An id alone almost always means one resource, so the few others are left out here.
-    rows = (_LOCKED if lock else _SEEN)(connection, {id_ for _, id_ in wanted})
+    rows = statement(connection, {id_ for _, id_ in wanted})
     return {(row[1], row[2]): _current(*row) for row in rows if (row[1], row[2]) in wanted}
 
 

@@ -20,6 +20,8 @@ from service.fhir.json import parse
 from service.store import EVERYTHING, Store, StoreError, open_store, tables
 from service.store.engine import Database
 from service.store.raw import Statement
+from service.store.records import Change
+from service.store.resources import Prepared, apply, current_beside, prepare
 from tests.store.conftest import BASE, OURS
 
 CRITERIA = [("identifier", "urn:oid:1.2.246.21|150318A9125")]
@@ -153,6 +155,38 @@ def test_who_fails_while_looking_leaves_no_connection_behind(store: Store) -> No
         raise LookupError
     with store.database.look() as other:
         assert other.connection is not broken[0]
+
+
+def test_only_who_changes_a_resource_waits_for_those_who_leave_it_as_it_is(store: Store) -> None:
+    if store.database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    same, other = (
+        prepare(Change("Patient", "shared", "PUT", {"resourceType": "Patient", "active": active}), store.parameters)
+        for active in (True, False)
+    )
+    store.database.write(lambda connection: apply(connection, [same], {}, OURS, 0))
+    order = list[str]()
+
+    def bring(prepared: Prepared, name: str) -> threading.Thread:
+        def work(connection: Connection) -> None:
+            assert current_beside(connection, [prepared.change.key], [prepared])
+            order.append(name)
+
+        return threading.Thread(target=store.database.write, args=(work,), daemon=True)
+
+    leaving, changing = bring(same, "left"), bring(other, "changed")
+
+    def first(connection: Connection) -> None:
+        assert current_beside(connection, [same.change.key], [same])
+        leaving.start()
+        leaving.join(60)
+        changing.start()
+        changing.join(0.3)
+        order.append("first")
+
+    store.database.write(first)
+    changing.join(60)
+    assert order == ["left", "first", "changed"]
 
 
 def test_of_writers_with_one_etag_one_wins(store: Store) -> None:
