@@ -143,6 +143,6 @@ _TAKE = Among(
 
 def _together(rows: Sequence[Row]) -> dict[int, tuple[bool, bool]]:
     """The rows that go together, by id: whether in doubt, and superseded. One that has been tried often goes alone."""
-    tried = [row for row in rows if row[1] < _SUSPECT]
-    some = rows[:1] if rows[:1] != tried[:1] else tried
+    is_alone = bool(rows) and rows[0][1] >= _SUSPECT
+    some = rows[:1] if is_alone else [row for row in rows if row[1] < _SUSPECT]
     return {id_: (bool(doubt), bool(newer)) for id_, _, doubt, newer in some}

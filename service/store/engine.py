@@ -7,7 +7,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -79,8 +79,9 @@ class Database:
             try:
                 yield cast(Connection, bare)
             except BaseException:
-                # It may be broken, and nobody else would find out.
+                # It may be broken, as the others are then: a database that was away has let go of them all.
                 bare.connection.close()
+                self._forget_spare()
                 raise
             self._spare.append(bare)
 
@@ -105,8 +106,7 @@ class Database:
 
     def let_go(self) -> None:
         """Close all connections that nobody uses; new ones are made when they are needed."""
-        while self._spare:
-            self._spare.pop().connection.close()
+        self._forget_spare()
         self.engine.dispose()
 
     def close(self) -> None:
@@ -124,6 +124,11 @@ class Database:
             made.detach()
             self.engine.dialect.set_isolation_level(connection, "AUTOCOMMIT")
             return Bare(connection, self.engine.dialect)
+
+    def _forget_spare(self) -> None:
+        with suppress(IndexError):  # Others take from them meanwhile.
+            while True:
+                self._spare.pop().connection.close()
 
     def _once(self, work: Callable[[Connection], T]) -> T:
         if self._turns is not None:
