@@ -71,9 +71,9 @@ def statements(store: Store, type_name: str, query: list[tuple[str, str]], who: 
     def through_the_library(_: Any, __: Any, statement: str, parameters: Any, ___: Any, ____: Any) -> None:
         note(statement, parameters)
 
-    def past_it(connection: Connection, statement: str, values: Sequence[Any]) -> list[raw.Row]:
+    def past_it(connection: Connection, statement: str, values: Sequence[Any], **options: Any) -> list[raw.Row]:
         note(statement, tuple(values))
-        return run(connection, statement, values)
+        return run(connection, statement, values, **options)
 
     run = raw.run
     event.listen(store.database.engine, "before_cursor_execute", through_the_library)
