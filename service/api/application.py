@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from flask import Flask, Request, Response
 from flask.ctx import RequestContext
+from flask.sansio.blueprints import Blueprint
 from flask.sessions import NullSession, SessionInterface
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import MapAdapter
@@ -48,6 +49,13 @@ class Application(Flask):
         made = super().request_context(environ)
         CALL.set(Call(self, made.request, time.perf_counter(), Use(), NOBODY))
         return made
+
+    def register_blueprint(self, blueprint: Blueprint, **options: Any) -> None:
+        """As Flask does; a blueprint with hooks of its own is refused, since they would be passed over in silence."""
+        super().register_blueprint(blueprint, **options)
+        of_all = (self.before_request_funcs, self.after_request_funcs, self.teardown_request_funcs)
+        if self.url_value_preprocessors or any(name is not None and hooks[name] for hooks in of_all for name in hooks):
+            raise TypeError(f"the blueprint {blueprint.name} has hooks of its own: give them to the application")
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         for hook in self.before_request_funcs[None]:

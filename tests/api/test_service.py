@@ -2,9 +2,11 @@
 
 import re
 
-from flask import Flask
+import pytest
+from flask import Blueprint, Flask
 from flask.testing import FlaskClient
 
+from service.api.application import Application
 from service.api.engine import Engine
 from service.fhir.json import parse
 
@@ -78,6 +80,16 @@ def test_the_landing_page_speaks_the_callers_language(client: FlaskClient) -> No
     page = client.get("/", headers={"Accept-Language": "fi"}).get_data(as_text=True)
     assert '<html lang="fi">' in page
     assert "/fhir/metadata" in page
+
+
+def test_a_hook_that_would_be_passed_over_is_refused() -> None:
+    own, of_all = Blueprint("own", __name__), Blueprint("of-all", __name__)
+    own.before_request(lambda: None)
+    of_all.before_app_request(lambda: None)
+    app = Application(__name__)
+    app.register_blueprint(of_all)
+    with pytest.raises(TypeError, match="own has hooks"):
+        app.register_blueprint(own)
 
 
 def test_format_and_pretty(client: FlaskClient) -> None:

@@ -158,9 +158,9 @@ def test_who_fails_while_looking_leaves_no_connection_behind(store: Store) -> No
         assert not [new for new in (one.connection, two.connection) if any(new is old for old in before)]
 
 
+# SQLite has one writer at a time.
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_only_who_changes_a_resource_waits_for_those_who_leave_it_as_it_is(store: Store) -> None:
-    if store.database.is_sqlite:
-        pytest.skip("SQLite has one writer at a time")
     same, other = (
         prepare(Change("Patient", "shared", "PUT", {"resourceType": "Patient", "active": active}), store.parameters)
         for active in (True, False)

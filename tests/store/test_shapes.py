@@ -98,12 +98,11 @@ def test_shapes_without_end_are_not_all_kept(filled: Store, monkeypatch: pytest.
     assert len(SHAPES) == 0
 
 
+# SQLite plans a statement when it is prepared.
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_only_what_leads_to_few_rows_is_planned_once_for_all_values(
     filled: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if filled.database.is_sqlite:
-        pytest.skip("SQLite plans a statement when it is prepared")
-
     def planned(most: int) -> set[str]:
         monkeypatch.setattr(clauses, "ENOUGH", most)
         query = filled.query("CarePlan", [("status", "active")])
